@@ -1,0 +1,111 @@
+"""What a training run is made of: everything that changes its result, and nothing else."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args
+
+from ncbook.errors import NcbookError
+from ncbook.lab.data import SubsetConfig
+from ncbook.lab.models import ModelConfig
+
+Loss = Literal["ce", "scl"]
+Precision = Literal["float32", "bfloat16"]
+T = TypeVar("T")
+
+# Raise this when a change to training, models or losses changes what a configuration computes:
+# every stored run then counts as another one and is trained anew.
+TRAINING_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training run.
+
+    Attributes:
+        dataset: name of the data set.
+        subset: which of its images are used, and how unevenly the classes are filled.
+        model: the network.
+        loss: ``ce`` (cross-entropy on logits) or ``scl`` (supervised contrastive on unit features).
+        temperature: τ of the supervised contrastive loss; cross-entropy ignores it.
+        epochs: passes over the training images.
+        batch_size: largest number of images in a batch; an epoch is cut into equal batches.
+        lr, momentum, weight_decay: of SGD. The rate falls tenfold after 1/3 and 2/3 of the epochs,
+            the schedule of 2306.07960's code (350 epochs, drops at 116 and 232).
+        augment: random flips and shifted crops.
+        precision: ``bfloat16`` runs forward and backward under autocast; statistics stay float32.
+        measurements: about how many epochs, spaced logarithmically, get a collapse report.
+        seed: of initialisation, batch order and augmentation.
+    """
+
+    dataset: str = "cifar10"
+    subset: SubsetConfig = field(default_factory=SubsetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: Loss = "ce"
+    temperature: float = 0.1
+    epochs: int = 100
+    batch_size: int = 128
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    augment: bool = False
+    precision: Precision = "float32"
+    measurements: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("loss", get_args(Loss)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in allowed:
+                _refuse(name, getattr(self, name), f"one of {', '.join(allowed)}")
+        for name in ("epochs", "measurements", "temperature", "lr"):
+            if not getattr(self, name) > 0:
+                _refuse(name, getattr(self, name), "a number above 0")
+        if self.batch_size < 2:
+            _refuse("batch_size", self.batch_size, "2 or more")
+        if self.loss == "ce" and not self.model.classifier:
+            _refuse("model.classifier", False, "True: cross-entropy needs logits")
+
+    def run_id(self, data_digest: str) -> str:
+        """The name under which the store keeps this run: a hash of all that determines it."""
+        facts = {"config": self.to_dict(), "data": data_digest, "version": TRAINING_VERSION}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """A short name for lists and progress bars."""
+        part = self.subset
+        images = f"{part.train_size} images"
+        if part.imbalance != "none":
+            images += f" {part.imbalance} R={part.ratio:g}"
+        relu = "" if self.model.final_relu else " without last ReLU"
+        return f"{self.loss} {self.dataset} {images} {self.model.arch}{relu} seed {self.seed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As nested plain dictionaries, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
+        """The inverse of `to_dict`; missing entries take their defaults.
+
+        Raises:
+            NcbookError: naming an entry that no configuration has.
+        """
+        nested = {"subset": SubsetConfig, "model": ModelConfig}
+        parts = {k: _construct(nested[k], v) if k in nested else v for k, v in values.items()}
+        return _construct(cls, parts)
+
+
+def _construct(cls: type[T], values: dict[str, Any]) -> T:
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise NcbookError(
+            f"Unknown setting {unknown[0]!r} in {cls.__name__}", f"Known are {', '.join(known)}", 2
+        )
+    return cls(**values)
+
+
+def _refuse(name: str, value: object, wanted: str) -> None:
+    raise NcbookError(f"The run's {name} is {value!r}", f"It must be {wanted}", 2)

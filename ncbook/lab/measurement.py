@@ -1,0 +1,62 @@
+"""What a network looks like at one moment: features, accuracies, collapse."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ncbook.collapse import ClassStatistics, measure_collapse
+from ncbook.lab.config import RunConfig
+from ncbook.lab.models import Network
+from ncbook.lab.runs import as_loss_sees
+
+BATCH = 500  # images at a time: bounds the memory of activations
+Split = tuple[Tensor, Tensor]  # images (n, C, H, W), labels (n,)
+
+
+@torch.inference_mode()
+def embed(network: Network, images: Tensor) -> Tensor:
+    """Raw features of all images in evaluation mode, (n, d) float32."""
+    network.eval()
+    return torch.cat([network.features(part).float() for part in images.split(BATCH)])
+
+
+def measure(network: Network, config: RunConfig, train: Split, test: Split) -> dict[str, Any]:
+    """Accuracies and the collapse report of the features that the loss sees.
+
+    Cross-entropy networks classify by their logits; supervised contrastive ones, which have none, by
+    the nearest class mean. Collapse is measured on training images without augmentation.
+
+    Returns:
+        ``row``: a plain dictionary for the history; ``means``: class means, (k, d).
+    """
+    features, held_out = (as_loss_sees(embed(network, s[0]), config) for s in (train, test))
+    statistics = ClassStatistics(config.model.num_classes, features.shape[1])
+    statistics.update(features, train[1])
+    means = statistics.means.float()
+    head = network.classifier if config.loss == "ce" else None
+    scores = (lambda h: -torch.cdist(h, means)) if head is None else head
+    row = {
+        **_fit("train", scores, features, train[1], config),
+        **_fit("test", scores, held_out, test[1], config),
+        **_report(features, train[1], head),
+    }
+    return {"row": row, "means": means.cpu()}
+
+
+@torch.inference_mode()
+def _fit(split: str, scores: Any, features: Tensor, labels: Tensor, config: RunConfig) -> dict[str, float]:
+    values = scores(features)  # (n, k)
+    accuracy = (values.argmax(1) == labels).float().mean().item()
+    found = {f"{split}_accuracy": accuracy}
+    if config.loss == "ce":
+        found[f"{split}_loss"] = cross_entropy(values, labels).item()
+    return found
+
+
+def _report(features: Tensor, labels: Tensor, head: torch.nn.Linear | None) -> dict[str, Any]:
+    if head is None:
+        return measure_collapse(features, labels).to_dict()
+    weight, bias = head.weight.detach(), head.bias.detach()
+    return measure_collapse(features, labels, weight, bias).to_dict()

@@ -1,0 +1,131 @@
+"""The book's experiments, and how large each one is in each profile."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ncbook.errors import NcbookError
+from ncbook.lab.config import RunConfig
+from ncbook.lab.data import SubsetConfig
+from ncbook.lab.models import ModelConfig
+from ncbook.lab.runs import Run
+from ncbook.lab.training import train
+
+Settings = dict[str, Any]
+
+# What an experiment is, at any size.
+EXPERIMENTS: dict[str, Settings] = {
+    "ce": {"loss": "ce", "classifier": True},
+    "scl": {"loss": "scl", "classifier": False},
+}
+
+# How large it is. The first entry of a profile holds for all its experiments.
+SIZES: dict[str, dict[str, Settings]] = {
+    "smoke": {
+        "all": {"train_size": 200, "test_size": 100, "epochs": 2, "batch_size": 100},
+    },
+    "laptop": {
+        "all": {"train_size": 1000, "test_size": 2000, "batch_size": 125},
+        "ce": {"epochs": 120},
+        "scl": {"epochs": 100},
+    },
+    "gpu": {
+        "all": {
+            "train_size": 50_000,
+            "test_size": 10_000,
+            "arch": "resnet18",
+            "augment": True,
+            "precision": "bfloat16",
+            "batch_size": 512,
+            "epochs": 30,
+        },
+    },
+    # 2306.07960's code for the contrastive runs; the same schedule for cross-entropy.
+    "paper": {
+        "all": {
+            "train_size": 50_000,
+            "test_size": 10_000,
+            "arch": "resnet18",
+            "augment": True,
+            "batch_size": 512,
+            "epochs": 350,
+            "measurements": 30,
+        },
+    },
+}
+SEEDS = {"smoke": 2, "laptop": 3, "gpu": 1, "paper": 3}
+PROFILES = tuple(SIZES)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How a chapter gets its runs, without knowing on what scale it is executed.
+
+    Attributes:
+        name: ``smoke``, ``laptop``, ``gpu`` or ``paper``.
+        seeds: one network is trained for each.
+        device: as in `train`.
+        data_dir: as in `train`.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    device: str = "auto"
+    data_dir: str | Path | None = None
+
+    def config(self, experiment: str, **changes: Any) -> RunConfig:
+        """The configuration of an experiment in this profile.
+
+        Args:
+            experiment: a key of `EXPERIMENTS`.
+            **changes: fields of `RunConfig`, `SubsetConfig` or `ModelConfig`, by their plain names.
+
+        Raises:
+            NcbookError: if the experiment or a field is unknown.
+        """
+        if experiment not in EXPERIMENTS:
+            known = ", ".join(EXPERIMENTS)
+            raise NcbookError(f"Unknown experiment {experiment!r}", f"Known are {known}", 2)
+        sizes = SIZES[self.name]
+        chosen = EXPERIMENTS[experiment] | sizes["all"] | sizes.get(experiment, {}) | changes
+        return assemble(chosen)
+
+    def train(self, experiment: str, **changes: Any) -> list[Run]:
+        """The runs of an experiment, one for each seed, trained now or loaded from the store."""
+        configs = [self.config(experiment, seed=seed, **changes) for seed in self.seeds]
+        return [train(config, self.device, self.data_dir) for config in configs]
+
+
+def profile(
+    name: str = "laptop", seed: int = 0, device: str = "auto", data_dir: str | Path | None = None
+) -> Profile:
+    """The profile called ``name``, its seeds counted upwards from ``seed``.
+
+    Raises:
+        NcbookError: if there is no such profile.
+    """
+    if name not in SIZES:
+        raise NcbookError(f"Unknown profile {name!r}", f"Use one of {', '.join(PROFILES)}", 2)
+    return Profile(name, tuple(range(seed, seed + SEEDS[name])), device, data_dir)
+
+
+def assemble(settings: Settings) -> RunConfig:
+    """A configuration from plain field names; ``seed`` is the run's, the images stay the same.
+
+    Raises:
+        NcbookError: naming a field that no part of a configuration has.
+    """
+    parts: dict[type, Settings] = {RunConfig: {}, SubsetConfig: {}, ModelConfig: {}}
+    for name, value in settings.items():
+        owner = next((cls for cls in parts if name in _fields(cls)), None)
+        if owner is None:
+            known = sorted({field for cls in parts for field in _fields(cls)} - {"subset", "model"})
+            raise NcbookError(f"Unknown setting {name!r}", f"Known are {', '.join(known)}", 2)
+        parts[owner][name] = value
+    subset, model = SubsetConfig(**parts[SubsetConfig]), ModelConfig(**parts[ModelConfig])
+    return RunConfig(subset=subset, model=model, **parts[RunConfig])
+
+
+def _fields(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
