@@ -31,8 +31,9 @@ class RunConfig:
         temperature: τ of the supervised contrastive loss; cross-entropy ignores it.
         epochs: passes over the training images.
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
-        lr, momentum, weight_decay: of SGD. The rate falls tenfold after 1/3 and 2/3 of the epochs,
-            the schedule of 2306.07960's code (350 epochs, drops at 116 and 232).
+        lr, momentum, weight_decay: of SGD.
+        drops: the rate falls tenfold after these shares of the epochs. By default the schedule of
+            2306.07960's code (350 epochs, drops at 116 and 232).
         augment: random flips and shifted crops.
         precision: ``bfloat16`` runs forward and backward under autocast; statistics stay float32.
         measurements: about how many epochs, spaced logarithmically, get a collapse report.
@@ -49,6 +50,7 @@ class RunConfig:
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    drops: tuple[float, ...] = (1 / 3, 2 / 3)
     augment: bool = False
     precision: Precision = "float32"
     measurements: int = 16
@@ -94,6 +96,8 @@ class RunConfig:
         """
         nested = {"subset": SubsetConfig, "model": ModelConfig}
         parts = {k: _construct(nested[k], v) if k in nested else v for k, v in values.items()}
+        if "drops" in parts:
+            parts["drops"] = tuple(parts["drops"])  # JSON knows only lists
         return _construct(cls, parts)
 
 

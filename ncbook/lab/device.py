@@ -36,7 +36,7 @@ def prepare(device: torch.device) -> None:
 
 
 def describe(device: torch.device) -> str:
-    """A name a reader knows, for provenance: the GPU's model, or the CPU's architecture and threads."""
+    """A name a reader knows, for provenance: the GPU's model, or the CPU's kind and threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     kind = "Apple GPU" if device.type == "mps" else "CPU"

@@ -25,11 +25,12 @@ def embed(network: Network, images: Tensor) -> Tensor:
 def measure(network: Network, config: RunConfig, train: Split, test: Split) -> dict[str, Any]:
     """Accuracies and the collapse report of the features that the loss sees.
 
-    Cross-entropy networks classify by their logits; supervised contrastive ones, which have none, by
-    the nearest class mean. Collapse is measured on training images without augmentation.
+    Cross-entropy networks classify by their logits; supervised contrastive ones, which have none,
+    by the nearest class mean. Collapse is measured on training images without augmentation.
 
     Returns:
-        ``row``: a plain dictionary for the history; ``means``: class means, (k, d).
+        ``row``: a plain dictionary for the history; ``means``: class means, (k, d); ``features`` of
+        the training images, (n, d).
     """
     features, held_out = (as_loss_sees(embed(network, s[0]), config) for s in (train, test))
     statistics = ClassStatistics(config.model.num_classes, features.shape[1])
@@ -42,11 +43,13 @@ def measure(network: Network, config: RunConfig, train: Split, test: Split) -> d
         **_fit("test", scores, held_out, test[1], config),
         **_report(features, train[1], head),
     }
-    return {"row": row, "means": means.cpu()}
+    return {"row": row, "means": means.cpu(), "features": features.cpu()}
 
 
 @torch.inference_mode()
-def _fit(split: str, scores: Any, features: Tensor, labels: Tensor, config: RunConfig) -> dict[str, float]:
+def _fit(
+    split: str, scores: Any, features: Tensor, labels: Tensor, config: RunConfig
+) -> dict[str, float]:
     values = scores(features)  # (n, k)
     accuracy = (values.argmax(1) == labels).float().mean().item()
     found = {f"{split}_accuracy": accuracy}

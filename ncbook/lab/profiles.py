@@ -1,18 +1,20 @@
 """The book's experiments, and how large each one is in each profile."""
 
 import dataclasses
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import SubsetConfig
 from ncbook.lab.models import ModelConfig
+from ncbook.lab.parallel import train_all
 from ncbook.lab.runs import Run
-from ncbook.lab.training import train
 
 Settings = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)
 
 # What an experiment is, at any size.
 EXPERIMENTS: dict[str, Settings] = {
@@ -91,10 +93,19 @@ class Profile:
         chosen = EXPERIMENTS[experiment] | sizes["all"] | sizes.get(experiment, {}) | changes
         return assemble(chosen)
 
+    def configs(self, experiment: str, **changes: Any) -> list[RunConfig]:
+        """The same for each seed of the profile."""
+        return [self.config(experiment, seed=seed, **changes) for seed in self.seeds]
+
     def train(self, experiment: str, **changes: Any) -> list[Run]:
         """The runs of an experiment, one for each seed, trained now or loaded from the store."""
-        configs = [self.config(experiment, seed=seed, **changes) for seed in self.seeds]
-        return [train(config, self.device, self.data_dir) for config in configs]
+        return self.run({experiment: self.configs(experiment, **changes)})[experiment]
+
+    def run(self, plan: Mapping[Key, list[RunConfig]]) -> dict[Key, list[Run]]:
+        """All runs of a plan, under its keys: on several cores they are trained side by side."""
+        flat = [config for configs in plan.values() for config in configs]
+        runs = iter(train_all(flat, self.device, self.data_dir))
+        return {key: [next(runs) for _ in configs] for key, configs in plan.items()}
 
 
 def profile(

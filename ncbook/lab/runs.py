@@ -15,7 +15,7 @@ from ncbook.errors import NcbookError
 from ncbook.lab import store
 from ncbook.lab.config import RunConfig
 from ncbook.lab.models import Network, build
-from ncbook.lab.paths import runs_dir
+from ncbook.lab.paths import runs_dir, writing
 
 State = Literal["finished", "unfinished", "damaged"]
 UNFINISHED, DAMAGED = ".partial", ".damaged-"
@@ -53,9 +53,13 @@ class Run:
         return [row[name] for row in self.history]
 
     @cached_property
-    def means(self) -> Tensor:
-        """Class means of the training features at each measured epoch, (epochs, k, d)."""
-        return load_file(self.folder / "means.safetensors")["means"]
+    def path(self) -> dict[str, Tensor]:
+        """The way of the features, as the loss sees them, through the measured epochs.
+
+        ``means``: class means of all training images, (epochs, k, d); ``features`` of at most 1,000
+        of these images, (epochs, m, d), and their ``labels``, (m,).
+        """
+        return load_file(self.folder / "path.safetensors")
 
     def features(self, split: str = "train", raw: bool = False) -> tuple[Tensor, Tensor]:
         """Features of the finished network and their labels, (n, d) and (n,).
@@ -138,7 +142,7 @@ def find_run(prefix: str) -> Run:
 
 
 def remove_run(prefix: str) -> Path:
-    """Delete the one run, in whatever state, whose id begins with ``prefix``; returns its folder."""
+    """Delete the one run, in any state, whose id begins with ``prefix``; returns its folder."""
     folder = _one_folder(prefix)
     shutil.rmtree(folder)
     return folder
@@ -154,7 +158,7 @@ def export_run(prefix: str, target: Path) -> Path:
     copy = target / run.id
     if copy.exists():
         raise NcbookError(f"{copy} is there already", "Choose another folder or remove it", 2)
-    with store.disk_errors(copy):
+    with writing(target):
         shutil.copytree(run.folder, copy)
     return copy
 
@@ -183,8 +187,9 @@ def _record(folder: Path) -> RunRecord:
 def _state(folder: Path) -> State:
     if folder.name.endswith(UNFINISHED):
         return "unfinished"
-    # Listing must stay quick with thousands of runs, so it trusts the name; loading checks the sums.
-    return "damaged" if DAMAGED in folder.name or not (folder / store.MANIFEST).is_file() else "finished"
+    # Listing stays quick with thousands of runs: it trusts the name, and loading checks the sums.
+    whole = DAMAGED not in folder.name and (folder / store.MANIFEST).is_file()
+    return "finished" if whole else "damaged"
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -1,53 +1,37 @@
 """Files that are whole or absent: atomic writes, checksums, and a place for damaged ones."""
 
-import errno
 import hashlib
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from ncbook.errors import NcbookError
+from ncbook.lab.paths import writing
 
 MANIFEST = "manifest.json"
 log = logging.getLogger(__name__)
 
 
-@contextmanager
-def disk_errors(target: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error that a reader can act on."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        raise NcbookError(
-            f"Can't write {target} ({error.strerror})",
-            "Free some space (ncbook runs rm, ncbook clean) or set NCBOOK_CACHE to another disk",
-        ) from error
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` fill a temporary file, then put it in place of ``path`` in one step."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with disk_errors(path):
+    with writing(path.parent):
         try:
             write(temporary)
             _sync(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 def publish(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Have ``fill`` write files into a temporary folder, add their checksums, and move it to ``folder``."""
+    """Have ``fill`` write files into a temporary folder, add checksums, move it to ``folder``."""
     temporary = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    with disk_errors(folder):
+    with writing(folder.parent):
         try:
             temporary.mkdir()
             fill(temporary)
@@ -55,7 +39,7 @@ def publish(folder: Path, fill: Callable[[Path], None]) -> None:
             (temporary / MANIFEST).write_text(json.dumps(sums, indent=1), encoding="utf-8")
             for file in temporary.iterdir():
                 _sync(file)
-            os.replace(temporary, folder)
+            temporary.replace(folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -72,7 +56,7 @@ def find_damage(folder: Path) -> str | None:
 def set_aside(path: Path, reason: str) -> Path:
     """Rename a damaged file or folder so that nothing reads it again, and say so."""
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    os.replace(path, aside)
+    path.replace(aside)
     log.warning("%s is damaged (%s): set aside as %s, will be made anew", path, reason, aside.name)
     return aside
 

@@ -1,51 +1,41 @@
-"""Training: cross-entropy and supervised contrastive learning in one loop, resumable to the bit."""
+"""Training a configuration once: from the store, from a checkpoint, or from the start."""
 
-import json
-import math
 import shutil
 import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock
-from safetensors.torch import save_file
-from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
-from torch.optim import SGD
 from tqdm import tqdm
 
-import ncbook
-from ncbook.errors import NcbookError
-from ncbook.lab import checkpoint, store
+from ncbook import journal
+from ncbook.lab import store
 from ncbook.lab.config import RunConfig
-from ncbook.lab.data import Dataset, augment, load_dataset, normalise, subset
-from ncbook.lab.device import describe, pick_device, prepare
-from ncbook.lab.measurement import Split, embed, measure
-from ncbook.lab.models import Network, build
+from ncbook.lab.data import Dataset, load_dataset
+from ncbook.lab.device import pick_device, prepare
 from ncbook.lab.paths import runs_dir
 from ncbook.lab.runs import UNFINISHED, Run, load_run
-from ncbook.lab.schedule import learning_rate, measured_epochs
-from ncbook.supcon import supcon_loss
-
-CHECKPOINT_EVERY = 5.0  # seconds: a kill loses little, and writing costs nothing noticeable
+from ncbook.lab.session import Report, Session
 
 
-def train(config: RunConfig, device: str = "auto", data_dir: str | Path | None = None) -> Run:
+def train(
+    config: RunConfig,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    report: Report | None = None,
+) -> Run:
     """Train a network, or load the run if the store has it, or go on where it was interrupted.
 
-    An interrupted run goes on from its last checkpoint and ends with the same bits as an uninterrupted
-    one on the same machine. A second process that asks for the same run waits for the first.
+    An interrupted run goes on from its last checkpoint and ends with the same bits as an
+    uninterrupted one on the same machine. A second process that asks for the same run waits.
 
     Args:
         config: what to train.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; not part of the run's identity.
         data_dir: a folder that holds the data set; None looks in the cache, then at the sources.
+        report: told of every epoch; None shows a progress bar on stderr.
 
     Raises:
         NcbookError: if the data can't be had, the device is missing, the disk is full, or training
@@ -54,187 +44,61 @@ def train(config: RunConfig, device: str = "auto", data_dir: str | Path | None =
     dataset = load_dataset(config.dataset, data_dir)
     run_id = config.run_id(dataset.digest)
     run = load_run(run_id)
-    if run:
-        return run
-    with FileLock(runs_dir() / f"{run_id}.lock"):
-        # Whoever held the lock may have finished this very run.
-        return load_run(run_id) or _finish(config, run_id, dataset, pick_device(device))
+    if run is None:
+        with FileLock(runs_dir() / f"{run_id}.lock"):
+            # Whoever held the lock may have finished this very run.
+            run = load_run(run_id) or _finish(config, run_id, dataset, device, report)
+    journal.note("run", id=run.id, device=run.provenance["device"])
+    return run
 
 
-def _finish(config: RunConfig, run_id: str, dataset: Dataset, device: torch.device) -> Run:
-    prepare(device)
-    folder = runs_dir() / f"{run_id}{UNFINISHED}"
-    session = _Session(config, dataset, device)
-    session.resume(folder)
-    session.run_to_the_end(folder)
-    store.publish(runs_dir() / run_id, session.write)
+def _finish(
+    config: RunConfig, run_id: str, dataset: Dataset, device: str, report: Report | None
+) -> Run:
+    folder, place = runs_dir() / f"{run_id}{UNFINISHED}", pick_device(device)
+    prepare(place)
+    with _one_thread(place):
+        session = Session(config, dataset, place)
+        session.resume(folder)
+        with nullcontext(report) if report else _bar(config, session.epoch) as tell:
+            session.run_to_the_end(folder, tell)
+        store.publish(runs_dir() / run_id, session.write)
     shutil.rmtree(folder, ignore_errors=True)
     run = load_run(run_id)
     assert run, "a run that was just published is in the store"
     return run
 
 
-@dataclass
-class _Session:
-    """A network in training, with all that its checkpoint has to hold."""
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """On a CPU, train on one thread.
 
-    config: RunConfig
-    dataset: Dataset
-    device: torch.device
-    epoch: int = 0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    means: list[Tensor] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        part, put = subset(self.dataset, self.config.subset), self._on_device
-        self.train = put(part.train_images, part.train_labels)
-        self.test = put(part.test_images, part.test_labels)
-        self.network = _initialise(self.config).to(self.device, memory_format=torch.channels_last)
-        names = ("lr", "momentum", "weight_decay")
-        settings = {name: getattr(self.config, name) for name in names}
-        self.optimiser = SGD(self.network.parameters(), **settings)
-
-    def _on_device(self, images: np.ndarray, labels: np.ndarray) -> Split:
-        pixels = normalise(torch.as_tensor(np.ascontiguousarray(images)), self.dataset.name)
-        pixels = pixels.to(self.device, memory_format=torch.channels_last)
-        return pixels, torch.as_tensor(labels, device=self.device)
-
-    def run_to_the_end(self, folder: Path) -> None:
-        """Train the remaining epochs, measuring on schedule and leaving checkpoints in ``folder``."""
-        schedule = set(measured_epochs(self.config.epochs, self.config.measurements))
-        if not self.history:
-            self.record(loss=None)
-        saved = time.monotonic()
-        with _progress(self.config, self.epoch) as bar:
-            while self.epoch < self.config.epochs:
-                begun = time.monotonic()
-                loss = self.run_epoch()
-                self.seconds += time.monotonic() - begun
-                if self.epoch in schedule:
-                    self.record(loss)
-                if time.monotonic() - saved > CHECKPOINT_EVERY:
-                    checkpoint.save(folder, self.state())
-                    saved = time.monotonic()
-                bar.set_postfix(loss=f"{loss:.3f}", nc1=f"{self.history[-1]['nc1']:.2g}")
-                bar.update()
-
-    def run_epoch(self) -> float:
-        """One pass over the training images; returns the mean loss of its batches."""
-        rate = learning_rate(self.config.lr, self.epoch, self.config.epochs)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.network.train()
-        losses = [self.step(images, labels) for images, labels in self.batches()]
-        self.epoch += 1
-        loss = torch.stack(losses).mean().item()
-        if not math.isfinite(loss):
-            raise NcbookError(
-                f"Training diverged in epoch {self.epoch}: the loss is {loss}",
-                f"Lower the learning rate (now {self.config.lr}) or raise the temperature",
-            )
-        return loss
-
-    def batches(self) -> Iterator[Split]:
-        """The epoch's batches, of equal size up to one image, in an order set by seed and epoch.
-
-        Nothing is dropped, and no batch is much smaller than the others: a small last batch would
-        leave anchors without positives.
-        """
-        # Made from (seed, epoch) alone, so a resumed run needs no generator state.
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
-        images, labels = self.train
-        order = torch.randperm(len(labels), generator=generator).to(self.device)
-        for rows in order.tensor_split(math.ceil(len(order) / self.config.batch_size)):
-            batch = images[rows]
-            yield (augment(batch, generator) if self.config.augment else batch), labels[rows]
-
-    def step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One step of gradient descent; returns the batch's loss, detached."""
-        half = self.config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            features, logits = self.network(images)
-        if self.config.loss == "ce":
-            loss = cross_entropy(logits.float(), labels)
-        else:
-            loss = supcon_loss(normalize(features.float()), labels, self.config.temperature)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        return loss.detach()
-
-    def record(self, loss: float | None) -> None:
-        """Measure the network as it is now and add a row to the history."""
-        found = measure(self.network, self.config, self.train, self.test)
-        rate = self.optimiser.param_groups[0]["lr"]
-        row = {"epoch": self.epoch, "loss": loss, "lr": rate, "seconds": self.seconds}
-        self.history.append(row | found["row"])
-        self.means.append(found["means"])
-
-    def state(self) -> dict[str, Any]:
-        """All that a checkpoint holds."""
-        return {
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "progress": {name: getattr(self, name) for name in _PROGRESS},
-        }
-
-    def resume(self, folder: Path) -> None:
-        """Go back to the last checkpoint in ``folder``, if there is one."""
-        state = checkpoint.load(folder, self.device)
-        if state:
-            self.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            for name in _PROGRESS:
-                setattr(self, name, state["progress"][name])
-
-    def write(self, folder: Path) -> None:
-        """Write the finished run's files into ``folder``."""
-        weights = {k: v.cpu().contiguous() for k, v in self.network.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
-        save_file({"means": torch.stack(self.means)}, folder / "means.safetensors")
-        save_file(self.final_features(), folder / "features.safetensors")
-        rows = "".join(json.dumps(row) + "\n" for row in self.history)
-        (folder / "history.jsonl").write_text(rows, encoding="utf-8")
-        for name, values in {"config": self.config.to_dict(), "provenance": self.provenance()}.items():
-            (folder / f"{name}.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
-
-    def final_features(self) -> dict[str, Tensor]:
-        """Raw features and labels of both splits."""
-        found = {}
-        for split, (images, labels) in {"train": self.train, "test": self.test}.items():
-            found[f"{split}_features"] = embed(self.network, images).cpu()
-            found[f"{split}_labels"] = labels.cpu()
-        return found
-
-    def provenance(self) -> dict[str, Any]:
-        """Where, when and with what the run was made."""
-        return {
-            "label": self.config.label,
-            "epochs": self.epoch,
-            "seconds": round(self.seconds, 2),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "device": describe(self.device),
-            "data_source": self.dataset.source,
-            "data_digest": self.dataset.digest,
-            "fallback": self.dataset.fallback,
-            "ncbook": ncbook.__version__,
-            "torch": torch.__version__,
-        }
+    Small networks gain little from a second one, and sums are then formed in the same order however
+    many cores there are, so a run can be repeated bit for bit. Runs go side by side instead.
+    """
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-_PROGRESS = ("epoch", "seconds", "history", "means")
-
-
-def _initialise(config: RunConfig) -> Network:
-    # A fork, so that a reader's own random numbers don't change when a chapter trains.
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        return build(config.model)
-
-
-def _progress(config: RunConfig, done: int) -> "tqdm[Any]":
+@contextmanager
+def _bar(config: RunConfig, done: int) -> Iterator[Report]:
     # Plain text on stderr: a widget bar would be stored in the book's pages as a dead one.
-    return tqdm(
-        total=config.epochs, initial=done, desc=config.label, unit="epoch", file=sys.stderr, leave=False
-    )
+    with tqdm(
+        total=config.epochs,
+        initial=done,
+        desc=config.label,
+        unit="epoch",
+        file=sys.stderr,
+        leave=False,
+    ) as bar:
+
+        def tell(epoch: int, loss: float, nc1: float) -> None:
+            bar.set_postfix(loss=f"{loss:.3f}", nc1=f"{nc1:.2g}", refresh=False)
+            bar.update(epoch - bar.n)
+
+        yield tell

@@ -1,0 +1,31 @@
+"""Making the book: what its notebooks call, and what executes and builds them.
+
+A notebook imports `claim`, `figure`, `glue`, `new_figure`, `band` and `gram` from here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Imported at once, since a module of the same name would shadow a lazily fetched function; it is light.
+from ncbook.press.glue import glue
+
+if TYPE_CHECKING:
+    from ncbook.press.claims import claim
+    from ncbook.press.figures import band, figure, gram, new_figure
+
+__all__ = ["band", "claim", "figure", "glue", "gram", "new_figure"]
+
+_HOME = {
+    "band": "figures",
+    "claim": "claims",
+    "figure": "figures",
+    "gram": "figures",
+    "new_figure": "figures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Matplotlib and YAML load only when something of theirs is used: the command line must start fast.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

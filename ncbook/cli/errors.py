@@ -1,0 +1,49 @@
+"""Every failure ends in two lines, a cause and a cure, and an exit code.
+
+0: done. 1: the work failed. 2: it was asked for wrongly. 130: interrupted with Ctrl-C.
+"""
+
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from ncbook.errors import NcbookError
+
+INTERRUPTED = 130  # what shells give a program that ended by SIGINT
+
+
+class ReportingGroup(TyperGroup):
+    """The root of all commands: turns what they raise into lines and exit codes."""
+
+    debug = False
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Typer would end silently at Ctrl-C."""
+        self.debug = ctx.params["debug"]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print(
+                "Interrupted. What was finished is kept; the same command goes on from there.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(INTERRUPTED) from None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line to its exit."""
+        try:
+            return super().main(*args, **kwargs)
+        except NcbookError as error:
+            self._fail(error)
+        except Exception as error:  # the boundary: a reader gets a line, --debug gets the traceback
+            what = f"Unexpected {type(error).__name__}: {error}".rstrip(".")
+            self._fail(NcbookError(what, "Run it again as `ncbook --debug …` to see where"))
+
+    def _fail(self, error: NcbookError) -> NoReturn:
+        if self.debug:
+            traceback.print_exc()
+        print(f"Error: {error.cause}.\nCure:  {error.cure}.", file=sys.stderr)
+        sys.exit(error.exit_code)

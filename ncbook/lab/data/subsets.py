@@ -1,0 +1,134 @@
+"""Fixed, class-stratified subsets: the same images for a seed on every machine."""
+
+from dataclasses import dataclass
+from math import floor
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ncbook.errors import NcbookError
+from ncbook.lab.data.dataset import Arrays, Dataset, Labels
+
+Imbalance = Literal["none", "step", "lt"]
+_TRAIN, _TEST = 0, 1
+
+
+@dataclass(frozen=True)
+class SubsetConfig:
+    """Which images to use.
+
+    Attributes:
+        train_size: k · n_max: the number of training images if balanced. Under imbalance it fixes
+            n_max = ⌊train_size / k⌋, and there are fewer images in all.
+        test_size: number of test images, always balanced: ⌊test_size / k⌋ a class.
+        imbalance: ``"none"``; ``"step"``: the first ⌈k/2⌉ classes n_max, the others n_max / R;
+            ``"lt"`` (long tail): n_c = n_max R^(−c/(k−1)).
+        ratio: R = n_max / n_min ≥ 1.
+        seed: which images are chosen.
+    """
+
+    train_size: int = 1000
+    test_size: int = 2000
+    imbalance: Imbalance = "none"
+    ratio: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Subset(Arrays):
+    """Chosen images and labels, copied into memory, with their ascending places in the splits."""
+
+    train_indices: NDArray[np.int64]
+    test_indices: NDArray[np.int64]
+
+
+def class_counts(config: SubsetConfig, num_classes: int) -> tuple[int, ...]:
+    """Training images of each class, c = 0 … k−1, rounded to the nearest (halves up), at least 1.
+
+    Raises:
+        NcbookError: if the configuration makes no sense (exit code 2).
+    """
+    _check(config, num_classes)
+    n_max = config.train_size // num_classes
+    return tuple(max(1, floor(n_max * share + 0.5)) for share in _shares(config, num_classes))
+
+
+def subset(dataset: Dataset, config: SubsetConfig) -> Subset:
+    """The images of ``dataset`` that ``config`` asks for.
+
+    Raises:
+        NcbookError: if a class has fewer images than asked for, or the configuration makes no sense
+            (exit code 2).
+    """
+    train_counts = class_counts(config, dataset.num_classes)
+    test_counts = (config.test_size // dataset.num_classes,) * dataset.num_classes
+    train = _choose(dataset, dataset.train_labels, train_counts, config.seed, _TRAIN)
+    test = _choose(dataset, dataset.test_labels, test_counts, config.seed, _TEST)
+    return Subset(
+        np.ascontiguousarray(dataset.train_images[train]),
+        dataset.train_labels[train],
+        np.ascontiguousarray(dataset.test_images[test]),
+        dataset.test_labels[test],
+        train,
+        test,
+    )
+
+
+def _check(config: SubsetConfig, num_classes: int) -> None:
+    if config.imbalance not in ("none", "step", "lt"):
+        raise _wrong(f"imbalance {config.imbalance!r} is unknown", "Use 'none', 'step' or 'lt'")
+    if not config.ratio >= 1:
+        raise _wrong(
+            f"The imbalance ratio {config.ratio} is below 1", "Give R = n_max / n_min, at least 1"
+        )
+    if config.imbalance == "none" and config.ratio != 1:
+        raise _wrong(
+            f"A ratio of {config.ratio} without imbalance", "Set imbalance to 'step' or 'lt'"
+        )
+    if min(config.train_size, config.test_size) < num_classes:
+        raise _wrong(
+            f"{config.train_size} training and {config.test_size} test images are too few for"
+            f" {num_classes} classes",
+            f"Ask for at least {num_classes} of each",
+        )
+
+
+def _wrong(cause: str, cure: str) -> NcbookError:
+    return NcbookError(cause, cure, exit_code=2)
+
+
+def _shares(config: SubsetConfig, num_classes: int) -> list[float]:
+    """n_c / n_max before rounding."""
+    if config.imbalance == "step":
+        majority = (num_classes + 1) // 2
+        return [1.0] * majority + [1 / config.ratio] * (num_classes - majority)
+    if config.imbalance == "lt":
+        return [config.ratio ** (-c / max(num_classes - 1, 1)) for c in range(num_classes)]
+    return [1.0] * num_classes
+
+
+def _choose(
+    dataset: Dataset, labels: Labels, counts: tuple[int, ...], seed: int, split: int
+) -> NDArray[np.int64]:
+    chosen = [
+        _choose_of_class(dataset, np.flatnonzero(labels == label), label, count, seed, split)
+        for label, count in enumerate(counts)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def _choose_of_class(
+    dataset: Dataset, members: NDArray[np.int64], label: int, count: int, seed: int, split: int
+) -> NDArray[np.int64]:
+    if count > len(members):
+        kind = "test" if split == _TEST else "training"
+        raise _wrong(
+            f"Class {label} ({dataset.class_names[label]}) of {dataset.name} has {len(members)}"
+            f" {kind} images, and {count} were asked for",
+            "Ask for a smaller subset",
+        )
+    # The raw stream of a NumPy bit generator never changes between versions or machines; what
+    # Generator methods make of it may.
+    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(split, label)))
+    return members[np.argsort(stream.random_raw(len(members)), kind="stable")[:count]]

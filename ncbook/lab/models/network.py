@@ -1,0 +1,57 @@
+"""A network as the book sees it: features that collapse, and a linear classifier on them."""
+
+from torch import Tensor, nn
+
+from ncbook.lab.models.config import TRUNKS, ModelConfig
+from ncbook.lab.models.trunk import initialise, last_activation
+
+
+class Network(nn.Module):
+    """Trunk, projection head (if any) and linear classifier (if any).
+
+    Attributes:
+        dim: d, the dimension of the features.
+        classifier: the linear layer, weight (k, d) and bias (k,), or None.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        # Behind a projection head the trunk's own last ReLU is a hidden layer and stays.
+        trunk_relu = config.final_relu or config.projection is not None
+        self.trunk, width = TRUNKS[config.arch](config.in_channels, trunk_relu)
+        initialise(self.trunk)
+        self.head = _projection_head(width, config.projection, config.final_relu)
+        self.dim = config.projection or width
+        # Last, so that a seed draws the same trunk with and without a classifier.
+        self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
+
+    def features(self, x: Tensor) -> Tensor:
+        """The vectors that collapse: images (n, c, h, w) to features (n, d)."""
+        h: Tensor = self.head(self.trunk(x))
+        return h  # (n, d)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (n, d), and logits (n, k) where there is a classifier."""
+        h = self.features(x)
+        return h, None if self.classifier is None else self.classifier(h)
+
+
+def build(config: ModelConfig) -> Network:
+    """The network that `config` states, its weights drawn from torch's global generator.
+
+    Seed that generator first. At one seed, `final_relu` and `classifier` change no other weight.
+    """
+    return Network(config)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers are trained; running means and variances are not."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _projection_head(width: int, dim: int | None, final_relu: bool) -> nn.Module:
+    """Linear-ReLU-Linear as in Khosla et al. 2020, section 3.1, hidden width as the input's."""
+    if dim is None:
+        return nn.Identity()
+    first, second = nn.Linear(width, width), nn.Linear(width, dim)
+    return nn.Sequential(first, nn.ReLU(), second, last_activation(final_relu))

@@ -1,0 +1,203 @@
+"""A network in training: cross-entropy and supervised contrastive learning in one readable loop."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+from torch.optim import SGD
+
+import ncbook
+from ncbook.errors import NcbookError
+from ncbook.lab import checkpoint
+from ncbook.lab.config import RunConfig
+from ncbook.lab.data import Dataset, augment, normalise, subset
+from ncbook.lab.device import describe
+from ncbook.lab.measurement import Split, embed, measure
+from ncbook.lab.models import Network, build
+from ncbook.lab.schedule import learning_rate, measured_epochs
+from ncbook.supcon import supcon_loss
+
+WATCHED = 1000  # images whose features are kept at every measurement, for pictures and spectra
+CHECKPOINT_EVERY = 5.0  # seconds: a kill loses little, and writing costs nothing noticeable
+Report = Callable[[int, float, float], None]  # told after every epoch: epoch, loss, last NC1
+
+
+@dataclass
+class Session:
+    """A network in training, with all that its checkpoint has to hold."""
+
+    config: RunConfig
+    dataset: Dataset
+    device: torch.device
+    epoch: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    means: list[Tensor] = field(default_factory=list)
+    snapshots: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        part, put = subset(self.dataset, self.config.subset), self._on_device
+        self.train = put(part.train_images, part.train_labels)
+        self.test = put(part.test_images, part.test_labels)
+        network = _initialise(self.config).to(memory_format=torch.channels_last)
+        self.network = network.to(self.device)
+        names = ("lr", "momentum", "weight_decay")
+        settings = {name: getattr(self.config, name) for name in names}
+        self.optimiser = SGD(self.network.parameters(), **settings)
+
+    def _on_device(self, images: np.ndarray, labels: np.ndarray) -> Split:
+        pixels = normalise(torch.as_tensor(np.ascontiguousarray(images)), self.dataset.name)
+        pixels = pixels.to(self.device, memory_format=torch.channels_last)
+        return pixels, torch.as_tensor(labels, device=self.device)
+
+    def run_to_the_end(self, folder: Path, report: Report) -> None:
+        """Train the remaining epochs, measure on schedule, leave checkpoints in ``folder``."""
+        schedule = set(measured_epochs(self.config.epochs, self.config.measurements))
+        if not self.history:
+            self.record(loss=None)
+        saved = time.monotonic()
+        while self.epoch < self.config.epochs:
+            begun = time.monotonic()
+            loss = self.run_epoch()
+            self.seconds += time.monotonic() - begun
+            if self.epoch in schedule:
+                self.record(loss)
+            if time.monotonic() - saved > CHECKPOINT_EVERY:
+                checkpoint.save(folder, self.state(), self.provenance())
+                saved = time.monotonic()
+            report(self.epoch, loss, self.history[-1]["nc1"])
+
+    def run_epoch(self) -> float:
+        """One pass over the training images; returns the mean loss of its batches."""
+        rate = learning_rate(self.config, self.epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        losses = [self.step(images, labels) for images, labels in self.batches()]
+        self.epoch += 1
+        loss = torch.stack(losses).mean().item()
+        if not math.isfinite(loss):
+            raise NcbookError(
+                f"Training diverged in epoch {self.epoch}: the loss is {loss}",
+                f"Lower the learning rate (now {self.config.lr}) or raise the temperature",
+            )
+        return loss
+
+    def batches(self) -> Iterator[Split]:
+        """The epoch's batches, of equal size up to one image, in an order set by seed and epoch.
+
+        Nothing is dropped, and no batch is much smaller than the others: a small last batch would
+        leave anchors without positives.
+        """
+        # Made from (seed, epoch) alone, so a resumed run needs no generator state.
+        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        images, labels = self.train
+        order = torch.randperm(len(labels), generator=generator).to(self.device)
+        for rows in order.tensor_split(math.ceil(len(order) / self.config.batch_size)):
+            batch = images[rows]
+            yield (augment(batch, generator) if self.config.augment else batch), labels[rows]
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """One step of gradient descent; returns the batch's loss, detached."""
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            features, logits = self.network(images)
+        if self.config.loss == "ce":
+            loss = cross_entropy(logits.float(), labels)
+        else:
+            loss = supcon_loss(normalize(features.float()), labels, self.config.temperature)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()
+
+    def record(self, loss: float | None) -> None:
+        """Measure the network as it is now and add a row to the history."""
+        found = measure(self.network, self.config, self.train, self.test)
+        rate = self.optimiser.param_groups[0]["lr"]
+        row = {"epoch": self.epoch, "loss": loss, "lr": rate, "seconds": self.seconds}
+        self.history.append(row | found["row"])
+        self.means.append(found["means"])
+        self.snapshots.append(found["features"][self.watched()])
+
+    def watched(self) -> Tensor:
+        """Rows of the training images whose features are kept at every measurement."""
+        n = len(self.train[1])
+        return torch.arange(n)[:: math.ceil(n / WATCHED)]
+
+    def state(self) -> dict[str, Any]:
+        """All that a checkpoint holds."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": {name: getattr(self, name) for name in _PROGRESS},
+        }
+
+    def resume(self, folder: Path) -> None:
+        """Go back to the last checkpoint in ``folder``, if there is one."""
+        state = checkpoint.load(folder, self.device)
+        if state:
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            for name in _PROGRESS:
+                setattr(self, name, state["progress"][name])
+
+    def write(self, folder: Path) -> None:
+        """Write the finished run's files into ``folder``."""
+        weights = {k: v.cpu().contiguous() for k, v in self.network.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+        watched = self.train[1].cpu()[self.watched()]
+        path = {"means": self.means, "features": self.snapshots}
+        save_file(
+            {name: torch.stack(parts) for name, parts in path.items()} | {"labels": watched},
+            folder / "path.safetensors",
+        )
+        save_file(self.final_features(), folder / "features.safetensors")
+        rows = "".join(json.dumps(row) + "\n" for row in self.history)
+        (folder / "history.jsonl").write_text(rows, encoding="utf-8")
+        facts = {"config": self.config.to_dict(), "provenance": self.provenance()}
+        for name, values in facts.items():
+            (folder / f"{name}.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+    def final_features(self) -> dict[str, Tensor]:
+        """Raw features and labels of both splits."""
+        found = {}
+        for split, (images, labels) in {"train": self.train, "test": self.test}.items():
+            found[f"{split}_features"] = embed(self.network, images).cpu()
+            found[f"{split}_labels"] = labels.cpu()
+        return found
+
+    def provenance(self) -> dict[str, Any]:
+        """Where, when and with what the run was made."""
+        return {
+            "label": self.config.label,
+            "epochs": self.epoch,
+            "seconds": round(self.seconds, 2),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "device": describe(self.device),
+            "data_source": self.dataset.source,
+            "data_digest": self.dataset.digest,
+            "fallback": self.dataset.fallback,
+            "ncbook": ncbook.__version__,
+            "torch": torch.__version__,
+        }
+
+
+_PROGRESS = ("epoch", "seconds", "history", "means", "snapshots")
+
+
+def _initialise(config: RunConfig) -> Network:
+    # A fork, so that a reader's own random numbers don't change when a chapter trains.
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return build(config.model)

@@ -1,0 +1,77 @@
+"""The run store: damage is found, and the command line's verbs do what they say."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from ncbook.errors import NcbookError
+from ncbook.lab.config import RunConfig
+from ncbook.lab.runs import export_run, find_run, list_runs, load_run, remove_run
+from ncbook.lab.training import train
+
+FILES = [
+    "config.json",
+    "features.safetensors",
+    "history.jsonl",
+    "manifest.json",
+    "path.safetensors",
+    "provenance.json",
+    "weights.safetensors",
+]
+
+
+@pytest.fixture
+def quick(tiny: RunConfig) -> RunConfig:
+    return dataclasses.replace(tiny, epochs=1)
+
+
+def test_a_run_is_these_files(runs: Path, quick: RunConfig) -> None:
+    assert sorted(file.name for file in train(quick, "cpu").folder.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("how", ["flipped", "truncated", "missing"])
+def test_a_damaged_file_is_set_aside_and_made_anew(
+    runs: Path, quick: RunConfig, caplog: pytest.LogCaptureFixture, name: str, how: str
+) -> None:
+    run = train(quick, "cpu")
+    file = run.folder / name
+    content = bytearray(file.read_bytes())
+    if how == "missing":
+        file.unlink()
+    else:
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content if how == "flipped" else content[: len(content) // 2])
+    assert load_run(run.id) is None
+    assert len(list(runs.glob(f"{run.id}.damaged-*"))) == 1
+    # A manifest with one digit changed still reads: then it is a file that fails its sum.
+    assert name in caplog.text or name == "manifest.json"
+    assert train(quick, "cpu").history[-1]["nc1"] == run.history[-1]["nc1"]
+
+
+def test_list_find_export_remove(runs: Path, quick: RunConfig, tmp_path: Path) -> None:
+    run = train(quick, "cpu")
+    (record,) = list_runs()
+    assert (record.id, record.state, record.epochs) == (run.id, "finished", 1)
+    assert record.label == quick.label
+    assert record.bytes == sum(file.stat().st_size for file in run.folder.iterdir())
+    assert find_run(run.id[:6]).config == quick
+    copy = export_run(run.id[:6], tmp_path)
+    written = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    assert RunConfig.from_dict(written) == quick
+    with pytest.raises(NcbookError, match="there already"):
+        export_run(run.id, tmp_path)
+    assert remove_run(run.id[:6]) == run.folder
+    assert list_runs() == []
+    with pytest.raises(NcbookError, match="No run") as caught:
+        find_run(run.id)
+    assert caught.value.exit_code == 2
+
+
+def test_an_ambiguous_prefix_is_refused(runs: Path, quick: RunConfig) -> None:
+    for seed in (0, 1):
+        train(dataclasses.replace(quick, seed=seed), "cpu")
+    with pytest.raises(NcbookError, match="2 runs"):
+        find_run("")

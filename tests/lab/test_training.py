@@ -1,0 +1,210 @@
+"""Training against a plain loop, its determinism, and what a run records."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from ncbook.collapse import measure_collapse
+from ncbook.errors import NcbookError
+from ncbook.lab import session as sessions
+from ncbook.lab.config import RunConfig
+from ncbook.lab.data import load_dataset, normalise, subset
+from ncbook.lab.device import pick_device
+from ncbook.lab.models import ModelConfig, build
+from ncbook.lab.runs import Run
+from ncbook.lab.session import Session
+from ncbook.lab.training import train
+
+
+def weights(run: Run) -> dict[str, Tensor]:
+    return load_file(run.folder / "weights.safetensors")
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one | other)
+
+
+def plain_loop(config: RunConfig, orders: list[list[Tensor]]) -> dict[str, Tensor]:
+    """Cross-entropy training written out by hand, momentum and weight decay included."""
+    part = subset(load_dataset("cifar10"), config.subset)
+    images, labels = normalise(part.train_images, "cifar10"), torch.as_tensor(part.train_labels)
+    torch.manual_seed(config.seed)
+    net = build(config.model).train()
+    velocity = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    for epoch, batches in enumerate(orders):
+        rate = config.lr * 0.1 ** (
+            (epoch >= config.epochs // 3) + (epoch >= config.epochs * 2 // 3)
+        )
+        for rows in batches:
+            net.zero_grad()
+            cross_entropy(net(images[rows])[1], labels[rows]).backward()
+            with torch.no_grad():
+                for name, p in net.named_parameters():
+                    velocity[name].mul_(config.momentum).add_(p.grad + config.weight_decay * p)
+                    p.sub_(rate * velocity[name])
+    return net.state_dict()
+
+
+def test_agrees_with_a_plain_loop(runs: Path, tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), lr=0.02, epochs=3)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    everything = session.train[1].clone()
+    session.train = (torch.arange(len(everything)), everything)
+    orders = []
+    for epoch in range(config.epochs):
+        session.epoch = epoch
+        orders.append([rows for rows, _ in session.batches()])
+    expected = plain_loop(config, orders)
+    found = weights(train(config, "cpu"))
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_batches_hold_every_image_once_and_are_even(tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, batch_size=25)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    session.train = (torch.arange(60), session.train[1])
+    first = [rows for rows, _ in session.batches()]
+    assert [len(rows) for rows in first] == [20, 20, 20]
+    assert sorted(torch.cat(first).tolist()) == list(range(60))
+    assert torch.equal(torch.cat(first), torch.cat([rows for rows, _ in session.batches()]))
+    session.epoch = 1
+    assert not torch.equal(torch.cat(first), torch.cat([rows for rows, _ in session.batches()]))
+
+
+def test_contrastive_loss_is_taken_on_unit_features(tiny: RunConfig) -> None:
+    session = Session(tiny, load_dataset("cifar10"), torch.device("cpu"))
+    images, labels = session.train[0][:30], session.train[1][:30]
+    with torch.no_grad():
+        h = normalize(session.network.train().features(images), dim=1).double()
+    logits = (h @ h.T / tiny.temperature).numpy()
+    terms = []
+    for i in range(30):
+        positives = [j for j in range(30) if j != i and labels[j] == labels[i]]
+        if positives:
+            rest = np.exp(np.delete(logits[i], i)).sum()
+            terms.append(np.log(rest) - logits[i, positives].mean())
+    loss = session.step(images, labels)
+    assert loss.item() == pytest.approx(np.mean(terms), rel=1e-4)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_a_seed_gives_the_same_bits_and_another_does_not(
+    runs: Path, tiny: RunConfig, augment: bool
+) -> None:
+    config = dataclasses.replace(tiny, augment=augment, epochs=2)
+    first = weights(train(config, "cpu"))
+    for folder in runs.iterdir():
+        folder.rename(folder.with_name(folder.name + "-gone"))
+    assert same(first, weights(train(config, "cpu")))
+    assert not same(first, weights(train(dataclasses.replace(config, seed=1), "cpu")))
+
+
+def test_training_leaves_the_readers_random_numbers_alone(runs: Path, tiny: RunConfig) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    train(dataclasses.replace(tiny, epochs=1), "cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_finished_run_is_loaded(runs: Path, tiny: RunConfig) -> None:
+    first = train(tiny, "cpu")
+    stamp = (first.folder / "weights.safetensors").stat().st_mtime_ns
+    again = train(tiny, "cpu")
+    assert (again.folder / "weights.safetensors").stat().st_mtime_ns == stamp
+    assert again.history == first.history
+    assert again.config == tiny
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 3])
+def test_an_interrupted_run_ends_with_the_same_bits(
+    runs: Path, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    whole = train(tiny, "cpu")
+    expected, rows, path = weights(whole), whole.history, whole.path["features"]
+    whole.folder.rename(runs / "elsewhere")
+    monkeypatch.setattr(sessions, "CHECKPOINT_EVERY", -1.0)
+    go_on = Session.run_epoch
+
+    def stop(session: Session) -> float:
+        if session.epoch == stop_at:
+            raise KeyboardInterrupt
+        return go_on(session)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run_epoch", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny, "cpu")
+    resumed = train(tiny, "cpu")
+    assert same(expected, weights(resumed))
+    assert torch.equal(resumed.path["features"], path)
+    timed = {"seconds"}
+    for row, other in zip(resumed.history, rows, strict=True):
+        assert {k: v for k, v in row.items() if k not in timed} == {
+            k: v for k, v in other.items() if k not in timed
+        }
+    assert not (runs / f"{resumed.id}.partial").exists()
+
+
+def test_history_measures_what_the_loss_sees(runs: Path, tiny: RunConfig) -> None:
+    run = train(tiny, "cpu")
+    features, labels = run.features("train")
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(len(features)))
+    report = measure_collapse(features, labels).to_dict()
+    for name in ("nc1", "of_distance", "etf_distance"):
+        assert run.history[-1][name] == pytest.approx(report[name], rel=1e-4)
+    raw, _ = run.features("train", raw=True)
+    assert not torch.allclose(raw.norm(dim=1), torch.ones(len(raw)))
+    with torch.inference_mode():
+        part = subset(load_dataset("cifar10"), tiny.subset)
+        again = run.model().features(normalise(part.train_images, "cifar10"))
+    torch.testing.assert_close(again, raw, rtol=1e-4, atol=1e-4)
+    assert run.path["means"].shape == (len(run.epochs), 10, 64)
+    assert run.path["features"].shape == (len(run.epochs), 60, 64)
+    torch.testing.assert_close(run.path["features"][-1], features)
+    with pytest.raises(ValueError, match="split"):
+        run.features("validation")
+
+
+def test_accuracies_are_those_of_the_stored_network(runs: Path, tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig())
+    run = train(config, "cpu")
+    features, labels = run.features("test")
+    model = run.model()
+    assert model.classifier is not None
+    with torch.inference_mode():
+        logits = model.classifier(features)
+    hits = np.mean(logits.argmax(1).numpy() == labels.numpy())
+    assert run.history[-1]["test_accuracy"] == pytest.approx(hits)
+    expected = cross_entropy(logits, labels).item()
+    assert run.history[-1]["test_loss"] == pytest.approx(expected, rel=1e-5)
+    assert run.history[-1]["self_duality"] is not None
+
+
+def test_divergence_is_an_error_with_a_cure(runs: Path, tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), lr=1e30)
+    with pytest.raises(NcbookError, match="diverged") as caught:
+        train(config, "cpu")
+    assert "learning rate" in caught.value.cure
+    assert not [folder for folder in runs.iterdir() if folder.is_dir()]
+
+
+def test_half_precision_trains(runs: Path, tiny: RunConfig) -> None:
+    run = train(dataclasses.replace(tiny, precision="bfloat16"), "cpu")
+    assert run.features("train")[0].dtype == torch.float32
+    assert np.isfinite(run.curve("nc1")).all()
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(NcbookError, match="tpu"):
+        pick_device("tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(NcbookError, match="cuda"):
+            pick_device("cuda")
