@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -138,8 +139,7 @@ def pip(command: list[str]) -> None:
     try:
         for line in process.stdout:
             said.append(line.strip())
-            if said[-1].startswith(("Downloading", "Building", "Installing collected")):
-                print("  " + said[-1][:98], flush=True)
+            show(said[-1])
     except KeyboardInterrupt:
         process.terminate()
         raise
@@ -147,6 +147,15 @@ def pip(command: list[str]) -> None:
         process.wait()
     if process.returncode != 0:
         raise explain(said)
+
+
+def show(line: str) -> None:
+    """Print those of pip's lines that tell how far it is: large downloads, and the last stage."""
+    large = re.match(r"Downloading (\S+?)-(\d\S*?)-\S+ \((\d\d+\S* [MG]B)\)", line)
+    if large:
+        print("  downloading {} {} ({})".format(*large.groups()), flush=True)
+    elif line.startswith("Installing collected packages"):
+        print(f"  installing {line.count(',') + 1} packages", flush=True)
 
 
 def explain(said: list[str]) -> Problem:

@@ -6,7 +6,7 @@ and Σ_B = M̃ᵀM̃/k. No d×d matrix is formed, except where ``nc1_variants`` 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, TypedDict
 
@@ -17,8 +17,8 @@ from torch.nn.functional import pdist
 from ncbook._checks import check_finite, check_labels, check_matrix
 from ncbook.geometry import centred, cosine_matrix, gram_distance
 
-# Features are read in float64 chunks of this many entries: 4 MiB, which stays in the cache.
-_CHUNK_ENTRIES = 2**19
+# Features are read in float64 chunks of this many entries: 8 MiB, which stays in the cache.
+_CHUNK_ENTRIES = 2**20
 # Rows count as L2-normalised if their norms are within this of 1: bfloat16 rounds to 0.008.
 _UNIT_NORM_TOLERANCE = 0.02
 # Lengths below this share of the largest one at hand are rounding noise.
@@ -339,39 +339,38 @@ def _scan(
     bias: Tensor | None,
 ) -> tuple[Tensor, float | None]:
     """The second pass: v_jᵀ Cov_c v_j as a (k, r) tensor, and NC4 where there is a weight."""
-    device = _chunk_device(features)
-    centre = means.mean(0)
+    device, centre = _chunk_device(features), means.mean(0)
     anchors = ((means - centre) @ spectrum.directions).to(device)  # (k, r) means in the span of V
-    basis, offsets = _basis(spectrum.directions, centre, weight, bias)
-    basis, offsets, centre = basis.to(device), offsets.to(device), centre.to(device)
+    decide = None if weight is None else _decider(weight, bias, centre, features)
+    centre, directions = centre.to(device), spectrum.directions.to(device)
     energy, disagreements = torch.zeros_like(anchors), 0
     for rows, classes in _chunks(features, labels):
-        product = (rows - centre).mm(basis) + offsets  # (m, r) or (m, r + k)
-        projected, logits = product.tensor_split([anchors.shape[1]], dim=1)
+        centred_rows = rows - centre  # (m, d)
+        projected = centred_rows @ directions  # (m, r)
         energy.index_add_(0, classes, (projected - anchors[classes]).square())
-        if weight is not None:
-            disagreements += int((logits.argmax(1) != _nearest(projected, anchors)).sum())
+        if decide is not None:
+            disagreements += int((decide(centred_rows) != _nearest(projected, anchors)).sum())
     variances = (energy / labels.to(device).bincount().unsqueeze(1)).cpu()
-    return variances, None if weight is None else disagreements / len(labels)
+    return variances, None if decide is None else disagreements / len(labels)
 
 
-def _basis(
-    directions: Tensor, centre: Tensor, weight: Tensor | None, bias: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """[V, Wᵀ] and the offsets [0, b + W μ_G]: one product with centred rows gives NC1 and NC4."""
-    still = centre.new_zeros(directions.shape[1])
-    if weight is None:
-        return directions, still
+def _decider(
+    weight: Tensor, bias: Tensor | None, centre: Tensor, features: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """argmax(W h + b) as a function of centred rows, with W μ_G moved into the bias.
+
+    Centred, float32 is enough wherever neither the features nor the weight are given in more.
+    """
+    dtype = torch.promote_types(torch.promote_types(features.dtype, weight.dtype), torch.float32)
     weight = weight.detach().cpu().double()
-    offsets = weight @ centre
-    if bias is not None:
-        offsets += bias.detach().cpu().double()
-    return torch.cat([directions, weight.T], 1), torch.cat([still, offsets])
+    shifted = weight @ centre if bias is None else weight @ centre + bias.detach().cpu()
+    columns, shifted = (part.to(_chunk_device(features), dtype) for part in (weight.T, shifted))
+    return lambda rows: torch.addmm(shifted, rows.to(dtype), columns).argmax(1)  # (m,)
 
 
 def _nearest(projected: Tensor, anchors: Tensor) -> Tensor:
     """The class of the nearest mean: argmin of ‖z − a_c‖² less ‖z‖², which all classes share."""
-    return (anchors.square().sum(1) - 2 * projected @ anchors.T).argmin(1)  # (m,)
+    return torch.addmm(anchors.square().sum(1), projected, anchors.T, alpha=-2).argmin(1)  # (m,)
 
 
 def _nc1_float32_pinv(features: Tensor, labels: Tensor, statistics: ClassStatistics) -> float:
@@ -404,8 +403,8 @@ def _class_moments(rows: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tenso
     present, inverse, counts = torch.unique(classes, return_inverse=True, return_counts=True)
     sums = rows.new_zeros(len(present), rows.shape[1]).index_add_(0, inverse, rows)
     means = sums / counts.unsqueeze(1)
-    residuals = means[inverse].sub_(rows)  # (m, d)
-    scatter = rows.new_zeros(len(present)).index_add_(0, inverse, residuals.square_().sum(1))
+    distances = torch.linalg.vector_norm(means[inverse].sub_(rows), dim=1)  # (m,)
+    scatter = rows.new_zeros(len(present)).index_add_(0, inverse, distances.square())
     return present.cpu(), counts.cpu(), means.cpu(), scatter.cpu()
 
 

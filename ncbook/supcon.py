@@ -19,8 +19,8 @@ from torch import Tensor
 from ncbook._checks import check_labels, check_matrix
 
 # Similarities held at a time: enough rows for a fast matrix product, few enough to stay in a CPU's
-# cache (4 MiB of float32); an accelerator has no such cache and wants large products (128 MiB).
-_CPU_STRIP_ENTRIES = 2**20
+# cache (2 MiB of float32); an accelerator has no such cache and wants large products (128 MiB).
+_CPU_STRIP_ENTRIES = 2**19
 _ACCELERATOR_STRIP_ENTRIES = 2**25
 
 

@@ -23,10 +23,17 @@ def ncbook(tmp_path: Path) -> Callable[..., Finished]:
     """Runs ``ncbook …`` in a process of its own, with a cache of its own unless told otherwise."""
 
     def call(*arguments: str, cwd: Path = ROOT, **settings: str) -> Finished:
-        environment = os.environ | {"NCBOOK_CACHE": str(tmp_path / "cache")} | settings
+        own = {"NCBOOK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+        environment = os.environ | own | settings
         command = [sys.executable, "-m", "ncbook", *arguments]
         return subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", check=False
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
 
     return call

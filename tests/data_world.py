@@ -1,4 +1,4 @@
-"""A small data set in CIFAR's own format, and a web server on this machine that serves it well or badly.
+"""A small data set in CIFAR's own format, and a web server that serves it well or badly.
 
 The images are fabricated: these helpers serve tests of transport, decoding and storage only.
 """
@@ -71,7 +71,7 @@ class _Python2Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]
         self.write(head + data)
         self.memoize(value)
 
-    dispatch = pickle._Pickler.dispatch | {str: save_string, bytes: save_string}  # type: ignore[attr-defined]  # noqa: RUF012
+    dispatch = pickle._Pickler.dispatch | {str: save_string, bytes: save_string}  # type: ignore[attr-defined]
 
 
 def tar_gz(files: dict[str, bytes], folder: str = FOLDER) -> bytes:
@@ -91,7 +91,9 @@ def tar_gz(files: dict[str, bytes], folder: str = FOLDER) -> bytes:
 def idx(array: np.ndarray) -> bytes:
     """An IDX file: (n, H, W) images or (n,) labels."""
     magic = 2051 if array.ndim == 3 else 2049
-    return struct.pack(f">{array.ndim + 1}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
+    return (
+        struct.pack(f">{array.ndim + 1}I", magic, *array.shape) + array.astype(np.uint8).tobytes()
+    )
 
 
 def layout(files: dict[str, bytes]) -> CifarLayout:
@@ -103,7 +105,7 @@ def layout(files: dict[str, bytes]) -> CifarLayout:
 
 @dataclass
 class World:
-    """A data set called tiny: its arrays, its archive, and the specification that describes them."""
+    """A data set called tiny: its arrays, its archive, and the specification of both."""
 
     arrays: Arrays = field(default_factory=tiny_arrays)
 

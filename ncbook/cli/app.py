@@ -29,10 +29,12 @@ def print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     debug: Annotated[
-        bool, typer.Option(envvar="NCBOOK_DEBUG", help="Show the traceback of an error.")
+        bool,
+        typer.Option("--debug", envvar="NCBOOK_DEBUG", help="Show the traceback of an error."),
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Options that come before the command."""
@@ -59,4 +61,4 @@ def main() -> None:
     # A redirected stream on Windows takes the system's code page, which has no − or × in it.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    app()
+    app(prog_name="ncbook")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console, print_table
 from ncbook.errors import NcbookError
 
@@ -41,10 +42,9 @@ def scripts() -> dict[str, Path]:
     Raises:
         NcbookError: outside a checkout.
     """
-    from ncbook.press.book import find_root
-
-    found = sorted((find_root() / "benchmarks").glob("[!_]*.py"))
-    return {path.stem.replace("_", "-"): path for path in found}
+    found = sorted((find_checkout() / "benchmarks").glob("[!_]*.py"))
+    main = "if __name__ =="  # what a script has and a helper of scripts has not
+    return {path.stem: path for path in found if main in path.read_text(encoding="utf-8")}
 
 
 def purpose(path: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from ncbook.cli.checkout import in_checkout
 from ncbook.cli.console import size
 from ncbook.errors import NcbookError
 
@@ -57,18 +58,23 @@ def python() -> Finding:
 
 def packages() -> Iterator[Finding]:
     """What the package declares, its extras included, against what is installed."""
-    from ncbook.press.book import in_checkout
-
-    groups: dict[str, list[Requirement]] = {"": [], "book": [], "test": [], "bench": []}
-    for line in requires("ncbook") or []:
-        wanted = Requirement(line)
-        for extra, members in groups.items():
-            if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
-                members.append(wanted)
-                break
-    needed = {"", "book"} if in_checkout() else {""}
-    for extra, members in groups.items():
+    try:
+        declared = [Requirement(line) for line in requires("ncbook") or []]
+    except PackageNotFoundError:
+        yield Finding("packages", "missing", "ncbook isn't installed here", "pip install -e .")
+        return
+    needed = ("", "book") if in_checkout() else ("",)
+    for extra in ("", "book", "test", "bench"):
+        members = [wanted for wanted in declared if belongs(wanted, extra)]
         yield package_group(extra, members, extra in needed)
+
+
+def belongs(wanted: Requirement, extra: str) -> bool:
+    """Whether a requirement is one of this extra's own, or, without an extra, one of the core."""
+    if wanted.marker is None:
+        return not extra
+    inside, outside = ({"extra": name} for name in (extra, ""))
+    return wanted.marker.evaluate(inside) and not (extra and wanted.marker.evaluate(outside))
 
 
 def package_group(extra: str, wanted: list[Requirement], needed: bool) -> Finding:
@@ -77,7 +83,8 @@ def package_group(extra: str, wanted: list[Requirement], needed: bool) -> Findin
     absent = [problem for member in wanted if (problem := unmet(member))]
     if not absent:
         return Finding(topic, "ok", ", ".join(f"{m.name} {version(m.name)}" for m in wanted))
-    cure = f'pip install "ncbook[{extra}]"' if extra else "pip install --upgrade ncbook"
+    what = f".[{extra}]" if extra else "."
+    cure = f'pip install -e "{what}", in the folder of the book'
     return Finding(topic, "missing" if needed else "optional", "; ".join(absent), cure)
 
 

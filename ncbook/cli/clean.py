@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console, size
 from ncbook.errors import NcbookError
 
@@ -18,9 +19,8 @@ def clean(
 ) -> None:
     """Remove the executed chapters and the built site; training runs and data sets stay."""
     from ncbook.lab.paths import data_dir, runs_dir
-    from ncbook.press.book import find_root
 
-    remove(find_root() / "_build")
+    remove(find_checkout() / "_build")
     if cache:
         folders = [data_dir(), runs_dir()]
         total = size(sum(map(weight, folders)))

@@ -1,6 +1,7 @@
 """``ncbook data``: the data sets, where they come from, and whether they are sound."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -57,7 +58,8 @@ def verify(names: Names = None) -> None:
 
 
 def sources(name: str) -> list[str]:
-    """Where a data set would be looked for, the first first."""
+    """Where a data set would be looked for, the first first; of an address the host is enough."""
     from ncbook.lab.data.catalogue import CATALOGUE
 
-    return [source.label for source in CATALOGUE[name].sources] if name in CATALOGUE else []
+    known = CATALOGUE[name].sources if name in CATALOGUE else ()
+    return [urlsplit(source.label).hostname or source.label for source in known]

@@ -1,10 +1,14 @@
 """``ncbook doctor``: is everything there that making the book needs?"""
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.text import Text
 
-from ncbook.cli.checks import Finding, findings
 from ncbook.cli.console import console
+
+if TYPE_CHECKING:
+    from ncbook.cli.checks import Finding
 
 MARKS = {
     "ok": ("ok", "green"),
@@ -18,6 +22,8 @@ def doctor() -> None:
 
     Every line that isn't ok says how to mend it. Exit code 1 if something needed is missing.
     """
+    from ncbook.cli.checks import findings
+
     missing = 0
     for finding in findings():
         show(finding)
@@ -28,7 +34,7 @@ def doctor() -> None:
     console().print("Everything that is needed is there.")
 
 
-def show(finding: Finding) -> None:
+def show(finding: "Finding") -> None:
     """Print a finding, and below it the cure if there is one."""
     word, style = MARKS[finding.state]
     console().print(Text.assemble((f"{word:<9}", style), f"{finding.topic}: {finding.detail}"))

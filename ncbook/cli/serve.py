@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console
 from ncbook.errors import NcbookError
 
@@ -19,9 +20,7 @@ def serve(
     """
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-    from ncbook.press.book import find_root
-
-    site = find_root() / "_build" / "html"
+    site = find_checkout() / "_build" / "html"
     if not (site / "index.html").is_file():
         raise NcbookError(f"There is no site in {site}", "Run `ncbook build` first")
     handler = partial(SimpleHTTPRequestHandler, directory=str(site))

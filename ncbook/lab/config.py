@@ -12,6 +12,7 @@ from ncbook.lab.models import ModelConfig
 
 Loss = Literal["ce", "scl"]
 Precision = Literal["float32", "bfloat16"]
+Schedule = Literal["linear", "steps"]
 T = TypeVar("T")
 
 # Raise this when a change to training, models or losses changes what a configuration computes:
@@ -31,9 +32,10 @@ class RunConfig:
         temperature: τ of the supervised contrastive loss; cross-entropy ignores it.
         epochs: passes over the training images.
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
+        bind: batch-binding (2306.07960): this many fixed images of each class join every batch.
         lr, momentum, weight_decay: of SGD.
-        drops: the rate falls tenfold after these shares of the epochs. By default the schedule of
-            2306.07960's code (350 epochs, drops at 116 and 232).
+        schedule: of the rate: ``linear`` falls evenly to zero, ``steps`` tenfold after a third and
+            after two thirds of the epochs, as in 2306.07960's code (350 epochs; 116 and 232).
         augment: random flips and shifted crops.
         precision: ``bfloat16`` runs forward and backward under autocast; statistics stay float32.
         measurements: about how many epochs, spaced logarithmically, get a collapse report.
@@ -50,21 +52,24 @@ class RunConfig:
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    drops: tuple[float, ...] = (1 / 3, 2 / 3)
+    schedule: Schedule = "linear"
+    bind: int = 0
     augment: bool = False
     precision: Precision = "float32"
     measurements: int = 16
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("loss", get_args(Loss)), ("precision", get_args(Precision))):
-            if getattr(self, name) not in allowed:
-                _refuse(name, getattr(self, name), f"one of {', '.join(allowed)}")
+        for name, kind in (("loss", Loss), ("precision", Precision), ("schedule", Schedule)):
+            if getattr(self, name) not in get_args(kind):
+                _refuse(name, getattr(self, name), f"one of {', '.join(get_args(kind))}")
         for name in ("epochs", "measurements", "temperature", "lr"):
             if not getattr(self, name) > 0:
                 _refuse(name, getattr(self, name), "a number above 0")
         if self.batch_size < 2:
             _refuse("batch_size", self.batch_size, "2 or more")
+        if self.bind < 0:
+            _refuse("bind", self.bind, "0 or more")
         if self.loss == "ce" and not self.model.classifier:
             _refuse("model.classifier", False, "True: cross-entropy needs logits")
 
@@ -96,8 +101,6 @@ class RunConfig:
         """
         nested = {"subset": SubsetConfig, "model": ModelConfig}
         parts = {k: _construct(nested[k], v) if k in nested else v for k, v in values.items()}
-        if "drops" in parts:
-            parts["drops"] = tuple(parts["drops"])  # JSON knows only lists
         return _construct(cls, parts)
 
 

@@ -7,8 +7,10 @@ from ncbook.lab.config import RunConfig
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
     """The rate in ``epoch``, counted from 0."""
-    fallen = sum(epoch >= int(config.epochs * drop) for drop in config.drops)
-    return config.lr * 0.1**fallen
+    if config.schedule == "linear":
+        return config.lr * (1 - epoch / config.epochs)
+    thirds = sum(epoch >= config.epochs * part // 3 for part in (1, 2))
+    return config.lr * 0.1**thirds
 
 
 def measured_epochs(epochs: int, count: int) -> list[int]:

@@ -103,9 +103,17 @@ class Session:
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
         images, labels = self.train
         order = torch.randperm(len(labels), generator=generator).to(self.device)
+        bound = self.bound()
         for rows in order.tensor_split(math.ceil(len(order) / self.config.batch_size)):
+            rows = torch.cat([rows, bound[~torch.isin(bound, rows)]])
             batch = images[rows]
             yield (augment(batch, generator) if self.config.augment else batch), labels[rows]
+
+    def bound(self) -> Tensor:
+        """The images that join every batch: the first few of each class."""
+        labels = self.train[1]
+        firsts = [(labels == c).nonzero()[: self.config.bind, 0] for c in labels.unique()]
+        return torch.cat(firsts)
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step of gradient descent; returns the batch's loss, detached."""

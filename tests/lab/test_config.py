@@ -21,7 +21,8 @@ OTHER = RunConfig(
     lr=0.05,
     momentum=0.8,
     weight_decay=1e-3,
-    drops=(0.5,),
+    schedule="steps",
+    bind=1,
     augment=True,
     precision="bfloat16",
     measurements=4,
@@ -56,6 +57,8 @@ def test_configuration_survives_json() -> None:
     [
         ({"loss": "hinge"}, "loss"),
         ({"precision": "float8"}, "precision"),
+        ({"schedule": "cosine"}, "schedule"),
+        ({"bind": -1}, "bind"),
         ({"epochs": 0}, "epochs"),
         ({"lr": -1.0}, "lr"),
         ({"temperature": float("nan")}, "temperature"),

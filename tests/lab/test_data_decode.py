@@ -59,7 +59,9 @@ def test_mnist_is_declared_as_torchvision_has_it(name: str) -> None:
         assert [(file.name, file.md5) for file in mirror.files] == peer.resources
 
 
-def test_cifar_reads_as_torchvision_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar_reads_as_torchvision_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     unpack(tmp_path)
     found = folder.find(tmp_path, WORLD.layout)
     assert found is not None

@@ -121,8 +121,8 @@ def test_a_host_that_falls_silent_is_left(
     monkeypatch.setattr(module, "_READ_SECONDS", 0.2)
     begun = time.monotonic()
     with pytest.raises(SourceFailure, match="connection failed at 0 of"):
-        fetch(server, Answer(BODY, silent=1.0), tmp_path / ARCHIVE)
-    assert time.monotonic() - begun < 1.0
+        fetch(server, Answer(BODY, silent=5.0), tmp_path / ARCHIVE)
+    assert time.monotonic() - begun < 4
 
 
 def test_a_slow_host_is_left_only_by_the_impatient(
@@ -158,13 +158,13 @@ def test_hosts_that_never_answer_are_tried_together() -> None:
         full = [_full_listener() for _ in range(4)]
         urls = [f"http://127.0.0.1:{sockets[0].getsockname()[1]}/" for sockets in full]
         begun = time.monotonic()
-        reasons = network.unreachable(urls, seconds=0.5)
+        reasons = network.unreachable(urls, seconds=1.0)
         seconds = time.monotonic() - begun
         for sockets in full:
             for each in sockets:
                 each.close()
     assert set(reasons) == set(urls)
-    assert seconds < 1.5
+    assert seconds < 3  # one after the other would take four
 
 
 def _full_listener() -> list[socket.socket]:

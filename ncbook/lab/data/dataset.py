@@ -10,7 +10,7 @@ Images = NDArray[np.uint8]  # (n, H, W, C)
 Labels = NDArray[np.int64]  # (n,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arrays:
     """The four decoded arrays of a data set, in the order of the original files."""
 
@@ -24,7 +24,7 @@ class Arrays:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset(Arrays):
     """A data set in memory, or mapped from the cache (read-only).
 

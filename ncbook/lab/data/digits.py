@@ -48,9 +48,7 @@ def _digits() -> Arrays:
     test = _rank_in_class(labels) % _TEST_EVERY == _TEST_EVERY - 1
     arrays = Arrays(images[~test], labels[~test], images[test], labels[test])
     for array in arrays.named().values():
-        array.setflags(
-            write=False
-        )  # shared by all callers, and like the mapped arrays of the others
+        array.setflags(write=False)  # all callers share them; and those of other sets are so too
     return arrays
 
 
@@ -71,15 +69,12 @@ def _repeat(
     large = images.repeat(scale, axis=1).repeat(scale, axis=2)[..., 0]  # (n, s, s)
     margin = _SHIFT + (side - large.shape[1]) // 2
     padded = np.pad(large, ((0, 0), (margin, margin), (margin, margin)))
-    copies = np.concatenate(
-        [padded[:, y : y + side, x : x + side] for y, x in _positions()]
-    )  # (49 n, H, W)
-    copied_labels = np.tile(labels, len(_positions()))
-    chosen = _rank_in_class(copied_labels) < total // len(CLASS_NAMES)
-    # All channels of an image are one and the same grey: no need to hold it more than once.
-    return np.broadcast_to(
-        copies[chosen][..., None], (chosen.sum(), side, side, channels)
-    ), copied_labels[chosen]
+    shifted = [padded[:, y : y + side, x : x + side] for y, x in _positions()]
+    labels = np.tile(labels, len(shifted))  # (49 n,)
+    chosen = _rank_in_class(labels) < total // len(CLASS_NAMES)
+    grey = np.concatenate(shifted)[chosen][..., None]  # (total, H, W, 1)
+    # The channels of an image are one and the same grey: no need to hold it more than once.
+    return np.broadcast_to(grey, (*grey.shape[:3], channels)), labels[chosen]
 
 
 def _positions() -> list[tuple[int, int]]:

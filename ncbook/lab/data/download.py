@@ -15,7 +15,7 @@ from ncbook.lab.data.network import CONNECT_SECONDS
 from ncbook.lab.data.progress import downloading
 
 _READ_SECONDS = 8.0
-_CHUNK = 1 << 18  # bytes
+_CHUNK = 1 << 16  # bytes
 _SLOW = 200_000  # bytes a second: below it another source is worth a try
 _PATIENCE_SECONDS = 10.0
 _HTML = "an HTML page came instead of data"
@@ -154,10 +154,11 @@ def _check_answer(response: requests.Response, start: int, file: RemoteFile) -> 
         )
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise SourceFailure(_HTML)
-    announced = start + int(response.headers.get("Content-Length", file.size - start))
-    if announced != file.size:
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdigit() and start + int(announced) != file.size:
         raise SourceFailure(
-            f"{file.name} is truncated or another file: {announced:,} bytes, not {file.size:,}"
+            f"{file.name} is truncated or another file:"
+            f" {start + int(announced):,} bytes, not {file.size:,}"
         )
 
 

@@ -44,7 +44,7 @@ def load_dataset(name: str = "cifar10", directory: str | Path | None = None) -> 
     Args:
         name: ``cifar10``, ``cifar100``, ``mnist``, ``fashionmnist`` or ``digits``.
         directory: a folder with the data in torchvision's layout; if not given, ``NCBOOK_DATA``;
-            if that is not set either, the network.
+            if that is not set either, the network. The digits come with scikit-learn and need none.
 
     Raises:
         NcbookError: for an unknown name or a directory without the data (exit code 2); if what the

@@ -1,8 +1,10 @@
 """Finding out quickly which hosts can be reached at all."""
 
+import contextlib
 import queue
 import socket
 import threading
+import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -31,16 +33,13 @@ def unreachable(urls: Iterable[str], seconds: float = CONNECT_SECONDS) -> dict[s
         threading.Thread(
             target=lambda url=url: answers.put((url, _try(url, seconds))), daemon=True
         ).start()
-    reasons = dict.fromkeys(asked, f"no connection within {seconds:.0f} s")
-    try:
+    reasons: dict[str, str | None] = dict.fromkeys(asked, f"no connection within {seconds:.0f} s")
+    end = time.monotonic() + seconds
+    with contextlib.suppress(queue.Empty):
         for _ in asked:
-            url, reason = answers.get(timeout=seconds + 0.5)
-            reasons.pop(url)
-            if reason is not None:
-                reasons[url] = reason
-    except queue.Empty:
-        pass
-    return reasons
+            url, reason = answers.get(timeout=max(end - time.monotonic(), 0.1))
+            reasons[url] = reason
+    return {url: reason for url, reason in reasons.items() if reason is not None}
 
 
 def _try(url: str, seconds: float) -> str | None:

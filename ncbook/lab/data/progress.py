@@ -1,4 +1,7 @@
-"""Progress bars for what takes longer than a moment; they vanish when done and write to stderr."""
+"""Progress bars for what takes longer than a moment; they vanish when done.
+
+They go to the terminal's stderr and nowhere else: in a notebook they would end up on the page.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +11,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -26,7 +30,7 @@ def downloading(label: str, total: int, done: int) -> Iterator[Callable[[int], N
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns) as bar:
         task = bar.add_task(label, total=total, completed=done)
         yield lambda count: bar.advance(task, count)
 
@@ -35,6 +39,11 @@ def downloading(label: str, total: int, done: int) -> Iterator[Callable[[int], N
 def waiting(label: str) -> Iterator[None]:
     """A spinner with the time gone by, for work whose length isn't known."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _bar(*columns) as bar:
         bar.add_task(label, total=None)
         yield
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True, force_jupyter=False)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -24,7 +24,7 @@ _PAGES, _PAGE = 16, 4096  # what the quick check reads of each file: few enough 
 _ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stored:
     """A data set to be stored, or as found on disk.
 
@@ -113,9 +113,9 @@ def size_on_disk(folder: Path) -> int:
 
 
 def _open(folder: Path) -> Stored:
-    manifest = _manifest(folder / "manifest.json")
-    arrays = Arrays(*(_map(folder / f"{name}.npy", manifest["samples"][name]) for name in _ARRAYS))
-    return Stored(arrays, manifest["source"], manifest["digests"])
+    facts = _read_manifest(folder / "manifest.json")
+    arrays = Arrays(*(_map(folder / f"{name}.npy", facts["samples"][name]) for name in _ARRAYS))
+    return Stored(arrays, facts["source"], facts["digests"])
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> str:
@@ -136,10 +136,15 @@ def _header(array: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+def _write_manifest(path: Path, facts: dict[str, Any]) -> None:
+    manifest = {"facts": facts, "sha256": _seal(facts)}
     with path.open("wb") as file:
         file.write(json.dumps(manifest, indent=1).encode())
         _sync(file)
+
+
+def _seal(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _sync(file: BinaryIO) -> None:
@@ -147,18 +152,16 @@ def _sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _manifest(path: Path) -> dict[str, Any]:
+def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        samples, digests = manifest["samples"], manifest["digests"]
-        whole = manifest["format"] == _FORMAT and all(
-            name in samples and name in digests for name in _ARRAYS
-        )
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        facts: dict[str, Any] = manifest["facts"]
+        sound = manifest["sha256"] == _seal(facts) and facts["format"] == _FORMAT
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(path, f"it can't be read ({type(error).__name__})") from error
-    if not whole:
-        raise Damaged(path, "it is incomplete or of another version")
-    return manifest
+    if not sound:
+        raise Damaged(path, "it differs from what this version wrote")
+    return facts
 
 
 def _map(path: Path, sample: str) -> NDArray[Any]:

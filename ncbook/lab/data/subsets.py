@@ -35,7 +35,7 @@ class SubsetConfig:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subset(Arrays):
     """Chosen images and labels, copied into memory, with their ascending places in the splits."""
 

@@ -1,0 +1,5 @@
+"""``ncbook claims``."""
+
+
+def claims() -> None:
+    "x"

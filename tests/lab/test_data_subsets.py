@@ -1,0 +1,174 @@
+"""Subsets: how many of each class, which ones, and always the same."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ncbook.errors import NcbookError
+from ncbook.lab.data import Dataset, SubsetConfig, class_counts, subset
+
+GOLDEN_TRAIN = [
+    3,
+    75,
+    152,
+    156,
+    203,
+    212,
+    221,
+    277,
+    287,
+    304,
+    370,
+    419,
+    438,
+    451,
+    480,
+    528,
+    534,
+    556,
+    559,
+    595,
+]
+GOLDEN_TEST = [54, 56, 68, 102, 155, 193, 211, 240, 279, 287]
+
+
+def dataset(per_class: int = 60, num_classes: int = 10, test_per_class: int = 30) -> Dataset:
+    """Images whose first pixels spell their own index, in shuffled class order."""
+    rng = np.random.default_rng(0)
+
+    def split(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.permutation(np.repeat(np.arange(num_classes), count))
+        images = np.zeros((len(labels), 4, 4, 1), np.uint8)
+        images[:, 0, 0, 0], images[:, 0, 1, 0] = np.divmod(np.arange(len(labels)), 256)
+        return images, labels
+
+    names = tuple(f"class-{label}" for label in range(num_classes))
+    train, test = split(per_class), split(test_per_class)
+    return Dataset(*train, *test, "made", "here", False, names, "0")
+
+
+@pytest.mark.parametrize(
+    ("config", "counts"),
+    [
+        (SubsetConfig(1000), [100] * 10),
+        (SubsetConfig(1009), [100] * 10),
+        (SubsetConfig(1000, imbalance="step", ratio=10), [100] * 5 + [10] * 5),
+        (SubsetConfig(4000, imbalance="step", ratio=100), [400] * 5 + [4] * 5),
+        (SubsetConfig(100, imbalance="step", ratio=100), [10] * 5 + [1] * 5),
+        (SubsetConfig(1000, imbalance="step", ratio=8), [100] * 5 + [13] * 5),  # 12.5 goes up
+        (SubsetConfig(1000, imbalance="lt", ratio=1), [100] * 10),
+        (
+            SubsetConfig(50_000, imbalance="lt", ratio=100),  # the known CIFAR-10-LT, rounded
+            [5000, 2997, 1797, 1077, 646, 387, 232, 139, 83, 50],
+        ),
+    ],
+)
+def test_counts_by_hand(config: SubsetConfig, counts: list[int]) -> None:
+    assert list(class_counts(config, 10)) == counts
+
+
+def test_step_gives_the_odd_class_to_the_majority() -> None:
+    config = SubsetConfig(50, imbalance="step", ratio=10)
+    assert class_counts(config, 5) == (10, 10, 10, 1, 1)
+
+
+@given(
+    k=st.integers(2, 100),
+    n_max=st.integers(1, 6000),
+    ratio=st.floats(1, 1000),
+    kind=st.sampled_from(["step", "lt"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_counts_fall_from_n_max_to_n_max_over_r(
+    k: int, n_max: int, ratio: float, kind: str
+) -> None:
+    counts = class_counts(SubsetConfig(k * n_max, k, kind, ratio), k)  # type: ignore[arg-type]
+    assert counts[0] == n_max
+    assert list(counts) == sorted(counts, reverse=True)
+    least = (Decimal(n_max) / Decimal(ratio)).quantize(Decimal(1), ROUND_HALF_UP)
+    assert abs(counts[-1] - max(1, int(least))) <= (n_max / ratio % 1 == 0.5)
+
+
+def test_a_subset_has_the_images_its_indices_name() -> None:
+    data = dataset()
+    chosen = subset(data, SubsetConfig(300, 100, "lt", 10, seed=3))
+    assert np.array_equal(chosen.train_images, data.train_images[chosen.train_indices])
+    assert np.array_equal(chosen.train_labels, data.train_labels[chosen.train_indices])
+    assert np.array_equal(chosen.test_images, data.test_images[chosen.test_indices])
+    assert np.array_equal(chosen.test_labels, data.test_labels[chosen.test_indices])
+    assert chosen.train_images.flags.owndata
+    assert chosen.train_images.flags.c_contiguous
+
+
+@pytest.mark.parametrize("kind", ["none", "step", "lt"])
+def test_a_subset_is_stratified_and_has_no_image_twice(kind: str) -> None:
+    config = SubsetConfig(300, 100, kind, 1 if kind == "none" else 5, seed=1)  # type: ignore[arg-type]
+    chosen = subset(dataset(), config)
+    assert tuple(np.bincount(chosen.train_labels)) == class_counts(config, 10)
+    assert tuple(np.bincount(chosen.test_labels)) == (10,) * 10
+    for indices in (chosen.train_indices, chosen.test_indices):
+        assert np.all(np.diff(indices) > 0)
+
+
+def test_the_seed_decides() -> None:
+    data = dataset()
+    first, again, other = (subset(data, SubsetConfig(200, 100, seed=seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first.train_indices, again.train_indices)
+    assert np.array_equal(first.test_indices, again.test_indices)
+    assert not np.array_equal(first.train_indices, other.train_indices)
+    assert not np.array_equal(first.test_indices, other.test_indices)
+
+
+def test_the_choice_is_the_same_on_every_machine() -> None:
+    """Written down once: PCG64's raw stream may not change, nor may what is made of it."""
+    in_turn = {"train_labels": np.arange(600) % 10, "test_labels": np.arange(300) % 10}
+    chosen = subset(Dataset(**(vars(dataset()) | in_turn)), SubsetConfig(20, 10, seed=0))
+    assert chosen.train_indices.tolist() == GOLDEN_TRAIN
+    assert chosen.test_indices.tolist() == GOLDEN_TEST
+
+
+def test_every_image_is_as_likely_as_any_other() -> None:
+    """Over 400 seeds each of 60 images of a class is chosen 1 time in 6: within five deviations."""
+    data = dataset(test_per_class=1)
+    chosen = [subset(data, SubsetConfig(100, 10, seed=seed)).train_indices for seed in range(400)]
+    counts = np.bincount(np.concatenate(chosen), minlength=600)
+    deviation = np.sqrt(400 * (1 / 6) * (5 / 6))
+    assert np.all(np.abs(counts - 400 / 6) < 5 * deviation)
+
+
+def test_too_small_a_class_is_named() -> None:
+    with pytest.raises(NcbookError, match=r"Class 0 \(class-0\) of made has 60 training") as caught:
+        subset(dataset(), SubsetConfig(610, 100))
+    assert "61 were asked for" in caught.value.cause
+    assert caught.value.exit_code == 2
+    with pytest.raises(NcbookError, match=r"has 30 test images, and 31 were asked for"):
+        subset(dataset(), SubsetConfig(100, 310))
+
+
+def test_a_small_minority_class_serves_under_imbalance() -> None:
+    data = dataset()
+    keep = (data.train_labels < 5) | (np.arange(len(data.train_labels)) % 10 == 0)
+    fewer = {"train_images": data.train_images[keep], "train_labels": data.train_labels[keep]}
+    rare = Dataset(**(vars(data) | fewer))
+    chosen = subset(rare, SubsetConfig(500, 10, "step", 50))
+    assert tuple(np.bincount(chosen.train_labels)) == (50,) * 5 + (1,) * 5
+
+
+@pytest.mark.parametrize(
+    ("config", "complaint"),
+    [
+        (SubsetConfig(imbalance="exponential", ratio=10), "'exponential' is unknown"),  # type: ignore[arg-type]
+        (SubsetConfig(imbalance="step", ratio=0.5), "ratio 0.5 is below 1"),
+        (SubsetConfig(imbalance="step", ratio=float("nan")), "ratio nan"),
+        (SubsetConfig(ratio=10), "without imbalance"),
+        (SubsetConfig(train_size=9), "too few for 10 classes"),
+        (SubsetConfig(test_size=0), "too few for 10 classes"),
+    ],
+)
+def test_a_senseless_configuration_is_wrong_usage(config: SubsetConfig, complaint: str) -> None:
+    with pytest.raises(NcbookError, match=complaint) as caught:
+        class_counts(config, 10)
+    assert caught.value.exit_code == 2
