@@ -17,7 +17,7 @@ from torch.nn.functional import pdist
 from ncbook._checks import check_finite, check_labels, check_matrix
 from ncbook.geometry import centred, cosine_matrix, gram_distance
 
-# Features are read in float64 chunks of this many entries: 8 MiB, which stays in the cache.
+# Features are read in float64 chunks of this many entries, 8 MiB.
 _CHUNK_ENTRIES = 2**20
 # Rows count as L2-normalised if their norms are within this of 1: bfloat16 rounds to 0.008.
 _UNIT_NORM_TOLERANCE = 0.02
@@ -81,8 +81,10 @@ class ClassStatistics:
             raise ValueError(f"features: expected dim {self.dim}, got {features.shape[1]}")
         check_labels(labels, len(features))
         _check_range(labels, self.num_classes)
-        for rows, classes in _chunks(features, labels):
-            self._absorb(*_class_moments(rows, classes))
+        for c, rows in _members(features, labels):
+            mean = rows.mean(0)
+            scatter = torch.linalg.vector_norm(rows.sub_(mean)).square()
+            self._absorb(c, len(rows), mean.cpu(), scatter.cpu())
 
     def merge(self, other: "ClassStatistics") -> None:
         """Add what another object has seen, as if its batches had been given to this one.
@@ -95,17 +97,17 @@ class ClassStatistics:
                 f"other: expected {self.num_classes} classes of dim {self.dim}, "
                 f"got {other.num_classes} of dim {other.dim}"
             )
-        seen = other.counts.nonzero().squeeze(1)
-        self._absorb(seen, other.counts[seen], other._means[seen], other._scatter[seen])
+        for c, count in enumerate(other.counts.tolist()):
+            if count:
+                self._absorb(c, count, other._means[c], other._scatter[c])
 
-    def _absorb(self, classes: Tensor, counts: Tensor, means: Tensor, scatter: Tensor) -> None:
-        before = self.counts[classes]
-        share = counts.double() / (before + counts)  # (p,)
-        shift = means - self._means[classes]  # (p, d)
-        between = before * share * shift.square().sum(1)
-        self._scatter.index_add_(0, classes, scatter + between)
-        self._means.index_add_(0, classes, shift * share.unsqueeze(1))
-        self.counts.index_add_(0, classes, counts)
+    def _absorb(self, c: int, count: int, mean: Tensor, scatter: Tensor) -> None:
+        before = int(self.counts[c])
+        share = count / (before + count)
+        shift = mean - self._means[c]  # (d,)
+        self._scatter[c] += scatter + before * share * shift.square().sum()
+        self._means[c] += share * shift
+        self.counts[c] += count
 
     def _check_present(self) -> None:
         absent = (self.counts == 0).nonzero().squeeze(1).tolist()
@@ -339,33 +341,36 @@ def _scan(
     bias: Tensor | None,
 ) -> tuple[Tensor, float | None]:
     """The second pass: v_jᵀ Cov_c v_j as a (k, r) tensor, and NC4 where there is a weight."""
-    device, centre = _chunk_device(features), means.mean(0)
-    anchors = ((means - centre) @ spectrum.directions).to(device)  # (k, r) means in the span of V
-    decide = None if weight is None else _decider(weight, bias, centre, features)
-    centre, directions = centre.to(device), spectrum.directions.to(device)
+    device = _work_device(features)
+    anchors = (centred(means) @ spectrum.directions).to(device)  # (k, r) means in the span of V
+    decide = None if weight is None else _decider(weight, bias, means, features)
+    means, directions = means.to(device), spectrum.directions.to(device)
     energy, disagreements = torch.zeros_like(anchors), 0
-    for rows, classes in _chunks(features, labels):
-        centred_rows = rows - centre  # (m, d)
-        projected = centred_rows @ directions  # (m, r)
-        energy.index_add_(0, classes, (projected - anchors[classes]).square())
+    for c, rows in _members(features, labels):
+        rows -= means[c]  # (m, d)
+        projected = rows @ directions  # (m, r)
+        energy[c] += projected.square().sum(0)
         if decide is not None:
-            disagreements += int((decide(centred_rows) != _nearest(projected, anchors)).sum())
-    variances = (energy / labels.to(device).bincount().unsqueeze(1)).cpu()
+            nearest = _nearest(projected + anchors[c], anchors)
+            disagreements += int((decide(c, rows) != nearest).sum())
+    variances = energy.cpu() / labels.cpu().bincount().unsqueeze(1)
     return variances, None if decide is None else disagreements / len(labels)
 
 
 def _decider(
-    weight: Tensor, bias: Tensor | None, centre: Tensor, features: Tensor
-) -> Callable[[Tensor], Tensor]:
-    """argmax(W h + b) as a function of centred rows, with W μ_G moved into the bias.
+    weight: Tensor, bias: Tensor | None, means: Tensor, features: Tensor
+) -> Callable[[int, Tensor], Tensor]:
+    """argmax(W h + b) of members of a class, given without their class mean.
 
-    Centred, float32 is enough wherever neither the features nor the weight are given in more.
+    Without the mean, float32 is enough unless the features or the weight are given in more.
     """
     dtype = torch.promote_types(torch.promote_types(features.dtype, weight.dtype), torch.float32)
     weight = weight.detach().cpu().double()
-    shifted = weight @ centre if bias is None else weight @ centre + bias.detach().cpu()
-    columns, shifted = (part.to(_chunk_device(features), dtype) for part in (weight.T, shifted))
-    return lambda rows: torch.addmm(shifted, rows.to(dtype), columns).argmax(1)  # (m,)
+    of_means = means @ weight.T  # (k, k): row c holds the logits of μ_c
+    if bias is not None:
+        of_means += bias.detach().cpu()
+    columns, of_means = (part.to(_work_device(features), dtype) for part in (weight.T, of_means))
+    return lambda c, rows: torch.addmm(of_means[c], rows.to(dtype), columns).argmax(1)  # (m,)
 
 
 def _nearest(projected: Tensor, anchors: Tensor) -> Tensor:
@@ -374,38 +379,37 @@ def _nearest(projected: Tensor, anchors: Tensor) -> Tensor:
 
 
 def _nc1_float32_pinv(features: Tensor, labels: Tensor, statistics: ClassStatistics) -> float:
-    device, k = _chunk_device(features), statistics.num_classes
-    means, counts = statistics.means.to(device), statistics.counts.to(device)
+    device, k = _work_device(features), statistics.num_classes
+    means = statistics.means.to(device)
     between = centred(means).to(device, torch.float32)
     within = between.new_zeros(statistics.dim, statistics.dim)
-    for rows, classes in _chunks(features, labels):
-        residuals = (rows - means[classes]) / (k * counts[classes]).sqrt().unsqueeze(1)  # (m, d)
-        within.addmm_(residuals.float().T, residuals.float())
+    for c, rows in _members(features, labels):
+        residuals = rows.sub_(means[c]).float()  # (m, d)
+        within += residuals.T @ residuals / (k * int(statistics.counts[c]))
     inverse = torch.linalg.pinv(between.T @ between / k)
     return float((within * inverse.T).sum() / k)
 
 
-def _chunks(features: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Float64 rows with their labels, few enough at a time for the cache."""
-    step, device = max(1, _CHUNK_ENTRIES // features.shape[1]), _chunk_device(features)
-    for start in range(0, len(features), step):
-        part = slice(start, start + step)
-        yield features[part].detach().to(device).double(), labels[part].to(device).long()
+def _members(features: Tensor, labels: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Each class c with the rows of its members in float64, some at a time if they are many.
+
+    The rows lie in one buffer, to be overwritten at will and read before the next are asked for: a
+    new one each time would cost more in page faults than the copy itself.
+    """
+    step, device = max(1, _CHUNK_ENTRIES // features.shape[1]), _work_device(features)
+    labels = labels.to(features.device).long()
+    counts = labels.bincount().tolist()
+    shape = (min(step, max(counts)), features.shape[1])
+    buffer = torch.empty(shape, dtype=torch.float64, device=device)
+    for c, members in enumerate(torch.split(labels.argsort(), counts)):
+        for start in range(0, counts[c], step):
+            part = members[start : start + step]
+            yield c, buffer[: len(part)].copy_(features.detach()[part])
 
 
-def _chunk_device(features: Tensor) -> torch.device:
+def _work_device(features: Tensor) -> torch.device:
     """Where the features are, except on Apple's GPUs: they have no float64."""
     return torch.device("cpu") if features.device.type == "mps" else features.device
-
-
-def _class_moments(rows: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of the p classes in a chunk: which they are, counts, means (p, d), Σ ‖h_i − mean‖² (p,)."""
-    present, inverse, counts = torch.unique(classes, return_inverse=True, return_counts=True)
-    sums = rows.new_zeros(len(present), rows.shape[1]).index_add_(0, inverse, rows)
-    means = sums / counts.unsqueeze(1)
-    distances = torch.linalg.vector_norm(means[inverse].sub_(rows), dim=1)  # (m,)
-    scatter = rows.new_zeros(len(present)).index_add_(0, inverse, distances.square())
-    return present.cpu(), counts.cpu(), means.cpu(), scatter.cpu()
 
 
 def _distances(means: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What this process has used so far, for whoever reports on it.
 
-The lab notes each data set it opens and each run it trains or loads; the press reads the notes when it
-stamps a chapter or prints a verdict. Neither needs to know the other.
+The lab notes each data set it opens and each run it trains or loads; the press reads the notes
+when it stamps a chapter or prints a verdict. Neither needs to know the other.
 """
 
 from typing import Any, Literal
@@ -14,8 +14,8 @@ def note(kind: Kind, **facts: Any) -> None:
     """Remember one fact; a second, equal one is not kept.
 
     Kinds and what they hold:
-        ``data``: ``name``, ``source`` (where it came from), ``fallback`` (True if it stands in for the
-            data set that was asked for).
+        ``data``: ``name``, ``source`` (where it came from), ``fallback`` (True if it stands in for
+            the data set that was asked for).
         ``run``: ``id``, ``trained`` (False if it was loaded from the store), ``device``.
     """
     if facts not in _notes[kind]:

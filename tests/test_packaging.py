@@ -30,7 +30,13 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # Where a module's name isn't its distribution's.
 DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
 # Not in an extra of their own: they come with jupyter-book or jupyterlab and follow their versions.
-COMES_WITH = {"myst_nb": "jupyter-book", "jupyter_book": "jupyter-book", "sphinx": "jupyter-book"}
+COMES_WITH = {
+    "IPython": "ipykernel",
+    "jupyter_book": "jupyter-book",
+    "jupyter_client": "ipykernel",
+    "myst_nb": "jupyter-book",
+    "sphinx": "jupyter-book",
+}
 
 
 def tracked() -> list[Path]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ncbook.collapse import ClassStatistics, measure_collapse
+from ncbook.geometry import mean_cosine
 from ncbook.lab.config import RunConfig
 from ncbook.lab.models import Network
 from ncbook.lab.runs import as_loss_sees
@@ -42,6 +43,7 @@ def measure(network: Network, config: RunConfig, train: Split, test: Split) -> d
         **_fit("train", scores, features, train[1], config),
         **_fit("test", scores, held_out, test[1], config),
         **_report(features, train[1], head),
+        "mean_cosine": mean_cosine(means, centre=False),
     }
     return {"row": row, "means": means.cpu(), "features": features.cpu()}
 

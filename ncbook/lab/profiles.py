@@ -16,44 +16,43 @@ from ncbook.lab.runs import Run
 Settings = dict[str, Any]
 Key = TypeVar("Key", bound=Hashable)
 
-# What an experiment is, at any size.
-EXPERIMENTS: dict[str, Settings] = {
-    "ce": {"loss": "ce", "classifier": True},
-    "scl": {"loss": "scl", "classifier": False},
+_LAPTOP_SCL: Settings = {"batch_size": 110, "weight_decay": 2e-3, "schedule": "plateau"}
+_WHOLE: Settings = {
+    "train_size": 50_000,
+    "test_size": 10_000,
+    "arch": "resnet18",
+    "augment": True,
 }
 
-# How large it is. The first entry of a profile holds for all its experiments.
+# What an experiment is, at any size.
+EXPERIMENTS: dict[str, Settings] = {
+    "ce": {"loss": "ce"},
+    # One bound image of each class in every batch, or small classes would hardly ever meet.
+    "scl": {"loss": "scl", "classifier": False, "bind": 1},
+}
+EXPERIMENTS["scl-step10"] = EXPERIMENTS["scl"] | {"imbalance": "step", "ratio": 10.0}
+EXPERIMENTS["scl-step100"] = EXPERIMENTS["scl"] | {"imbalance": "step", "ratio": 100.0}
+
+# How large it is. The entry "all" of a profile holds for all its experiments.
 SIZES: dict[str, dict[str, Settings]] = {
     "smoke": {
         "all": {"train_size": 200, "test_size": 100, "epochs": 2, "batch_size": 100},
+        "scl-step100": {"train_size": 300, "ratio": 15.0},
     },
+    # The weight decays are four to ten times the usual one. Collapse takes a number of steps of
+    # order 1/(rate x decay), and a laptop has thousands of steps to spend, not a hundred thousand.
     "laptop": {
-        "all": {"train_size": 1000, "test_size": 2000, "batch_size": 125},
-        "ce": {"epochs": 120},
-        "scl": {"epochs": 100},
+        "all": {"train_size": 1000, "test_size": 2000},
+        "ce": {"epochs": 100, "batch_size": 50, "weight_decay": 5e-3},
+        "scl": _LAPTOP_SCL | {"train_size": 600, "epochs": 100},
+        "scl-step10": _LAPTOP_SCL | {"train_size": 1000, "epochs": 100},
+        "scl-step100": _LAPTOP_SCL | {"train_size": 2000, "epochs": 60},
     },
-    "gpu": {
-        "all": {
-            "train_size": 50_000,
-            "test_size": 10_000,
-            "arch": "resnet18",
-            "augment": True,
-            "precision": "bfloat16",
-            "batch_size": 512,
-            "epochs": 30,
-        },
-    },
-    # 2306.07960's code for the contrastive runs; the same schedule for cross-entropy.
+    "gpu": {"all": _WHOLE | {"precision": "bfloat16", "batch_size": 512, "epochs": 30}},
+    # 2306.07960's code for the contrastive runs; cross-entropy gets the same schedule.
     "paper": {
-        "all": {
-            "train_size": 50_000,
-            "test_size": 10_000,
-            "arch": "resnet18",
-            "augment": True,
-            "batch_size": 512,
-            "epochs": 350,
-            "measurements": 30,
-        },
+        "all": _WHOLE
+        | {"batch_size": 512, "epochs": 350, "schedule": "steps", "measurements": 30, "bind": 0},
     },
 }
 SEEDS = {"smoke": 2, "laptop": 3, "gpu": 1, "paper": 3}

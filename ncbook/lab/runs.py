@@ -29,7 +29,8 @@ class Run:
         folder: where its files lie.
         config: what was trained.
         history: one dictionary for each measured epoch: ``epoch``, ``loss``, ``train_accuracy``,
-            ``test_accuracy``, ``lr``, ``seconds``, and the fields of a `CollapseReport`.
+            ``test_accuracy``, ``lr``, ``seconds``, ``mean_cosine`` of the class means (not centred),
+            and the fields of a `CollapseReport`.
         provenance: versions, device, data source and date.
     """
 
@@ -47,6 +48,11 @@ class Run:
     def epochs(self) -> list[int]:
         """The measured epochs; 0 is the untrained network."""
         return [row["epoch"] for row in self.history]
+
+    @property
+    def terminal_epoch(self) -> int | None:
+        """Where the terminal phase begins: the first measured epoch without a training mistake."""
+        return next((r["epoch"] for r in self.history if r["train_accuracy"] == 1), None)
 
     def curve(self, name: str) -> list[float]:
         """One column of the history, in the order of `epochs`."""

@@ -6,7 +6,7 @@ A notebook imports `claim`, `figure`, `glue`, `new_figure`, `band` and `gram` fr
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# Imported at once, since a module of the same name would shadow a lazily fetched function; it is light.
+# Imported at once: the module of the same name would shadow a function fetched later. It is light.
 from ncbook.press.glue import glue
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    # Matplotlib and YAML load only when something of theirs is used: the command line must start fast.
+    # Matplotlib takes most of a second to import; the command line must not wait for it.
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

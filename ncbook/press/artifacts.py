@@ -6,9 +6,13 @@ hands, and nothing is written.
 
 import json
 import os
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+import ncbook
+from ncbook import journal
 from ncbook.errors import NcbookError
 
 FOLDER, CHAPTER, PROFILE, DEVICE = (
@@ -17,6 +21,8 @@ FOLDER, CHAPTER, PROFILE, DEVICE = (
     "NCBOOK_PROFILE",
     "NCBOOK_DEVICE",
 )
+KERNEL = "kernel.json"
+SHOWN_VERSIONS = ("torch", "numpy", "matplotlib")
 INTERACTIVE = "interactive"
 Kind = Literal["figures", "glue", "claims"]
 
@@ -30,6 +36,17 @@ def folder() -> Path | None:
 def chapter() -> str:
     """The name of the chapter being executed, or ``interactive``."""
     return os.environ.get(CHAPTER, INTERACTIVE)
+
+
+def profile() -> str:
+    """The profile of the execution, or ``interactive``."""
+    return os.environ.get(PROFILE, INTERACTIVE)
+
+
+def device() -> str:
+    """The devices that this process's runs were trained on; without runs, the one it was given."""
+    trained = dict.fromkeys(run["device"] for run in journal.notes("run"))
+    return ", ".join(trained) or os.environ.get(DEVICE, "")
 
 
 def record(kind: Kind, name: str, value: dict[str, Any]) -> int:
@@ -51,6 +68,28 @@ def record(kind: Kind, name: str, value: dict[str, Any]) -> int:
     text = json.dumps(entries, indent=1, ensure_ascii=False)
     (where / f"{kind}.json").write_text(text, encoding="utf-8")
     return len(entries)
+
+
+def leave() -> None:
+    """Write down which modules, versions, data and runs this process used; the last thing it does."""
+    where = folder()
+    if where is None:
+        return
+    loaded = [module.__file__ for name, module in sys.modules.items() if _ours(name)]
+    package = Path(ncbook.__file__).parent
+    facts = {
+        "modules": sorted(Path(file).relative_to(package).as_posix() for file in loaded if file),
+        "versions": {name: version(name) for name in SHOWN_VERSIONS if name in sys.modules},
+        "data": journal.notes("data"),
+        "runs": journal.notes("run"),
+        "device": device(),
+    }
+    where.mkdir(parents=True, exist_ok=True)
+    (where / KERNEL).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _ours(module: str) -> bool:
+    return module.split(".")[0] == "ncbook"
 
 
 def read(where: Path, kind: Kind) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The book's figures: drawn in one style, described in words, with their data beside them."""
 
+import csv
 import html
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +11,12 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from scipy import stats
 
 from ncbook import journal
 from ncbook.errors import NcbookError
 from ncbook.press import artifacts
 from ncbook.press.glue import paste
+from ncbook.press.intervals import t_interval
 from ncbook.press.markup import Markup
 from ncbook.press.style import DIVERGING, style
 from ncbook.press.svg import to_svg
@@ -29,7 +30,7 @@ _UNSTYLED = 'style="margin:1em 0"'  # all that a figure needs where the book's s
 def new_figure(
     rows: int = 1, cols: int = 1, height: float | None = None, **subplots: Any
 ) -> tuple[Figure, Any]:
-    """An empty figure in the book's style, and its axes as `matplotlib.figure.Figure.subplots` gives them.
+    """An empty figure in the book's style, and its axes as Matplotlib's ``subplots`` gives them.
 
     The figure is not known to pyplot, so a notebook doesn't show it a second time by itself.
 
@@ -59,7 +60,9 @@ def figure(fig: Figure, name: str, caption: str, alt: str, data: Mapping[str, An
     """
     _check(name, caption, alt, data)
     svg = to_svg(fig, name, alt)
-    markup = _caption(caption) if artifacts.folder() is None else _keep(svg, name, caption, alt, data)
+    markup = (
+        _caption(caption) if artifacts.folder() is None else _keep(svg, name, caption, alt, data)
+    )
     page = f'<figure id="fig-{name}" class="ncbook-figure" {_UNSTYLED}>{svg}{markup}</figure>'
     display(Markup(page, alt))  # type: ignore[no-untyped-call]
 
@@ -77,7 +80,7 @@ def _check(name: str, caption: str, alt: str, data: Mapping[str, Any]) -> None:
     if problem:
         raise NcbookError(
             f"Figure {name!r} {problem}",
-            "Say in alt what the figure shows to someone who can't see it, and pass the plotted data",
+            "Say in alt what it shows, for someone who can't see it, and pass the plotted data",
         )
 
 
@@ -115,8 +118,9 @@ def _write_data(where: Path, name: str, data: Mapping[str, Any]) -> str:
     columns = {key: np.asarray(values) for key, values in data.items()}
     shapes = {column.shape for column in columns.values()}
     if len(shapes) == 1 and len(shapes.pop()) == 1:
-        rows = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values()))]
-        (where / f"{name}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        with (where / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+            rows = zip(*columns.values(), strict=True)
+            csv.writer(stream, lineterminator="\n").writerows([list(columns), *rows])
         return f"{name}.csv"
     np.savez_compressed(where / f"{name}.npz", allow_pickle=False, **columns)
     return f"{name}.npz"
@@ -125,9 +129,10 @@ def _write_data(where: Path, name: str, data: Mapping[str, Any]) -> str:
 def band(ax: Axes, x: Any, runs: Any, label: str) -> None:
     """Draw the mean over seeds, and around it the 95 % interval for that mean (Student's t).
 
-    With n seeds the interval is mean ± t(0.975, n−1)·s/√n, s their standard deviation. On a logarithmic
-    axis (set the scale first) mean and interval are those of the logarithms, drawn back on the axis: an
-    interval in plain units would often reach below zero. A single seed gets its line alone.
+    With n seeds the interval is mean ± t(0.975, n−1)·s/√n, s their standard deviation. On a
+    logarithmic axis (set the scale first) mean and interval are those of the logarithms, drawn back
+    on the axis: an interval in plain units would often reach below zero. A single seed gets its
+    line alone.
 
     Args:
         ax: where to draw.
@@ -148,19 +153,6 @@ def band(ax: Axes, x: Any, runs: Any, label: str) -> None:
     (line,) = ax.plot(x, mean, label=label)
     if len(values) > 1:
         ax.fill_between(x, low, high, color=line.get_color(), alpha=0.25, linewidth=0)
-
-
-def t_interval(values: Any) -> tuple[Any, Any, Any]:
-    """Lower end, mean and upper end of the 95 % t interval for the mean along the first axis.
-
-    With one value there is no interval: both ends are the value.
-    """
-    values = np.asarray(values, dtype=float)
-    n, mean = len(values), values.mean(axis=0)
-    if n == 1:
-        return mean, mean, mean
-    half = stats.t.ppf(0.975, n - 1) * values.std(axis=0, ddof=1) / np.sqrt(n)
-    return mean - half, mean, mean + half
 
 
 def gram(ax: Axes, matrix: Any, limit: float | None = None) -> Any:

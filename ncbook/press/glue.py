@@ -11,8 +11,8 @@ from ncbook.press.markup import Markup
 def glue(name: str, value: Any, fmt: str = "") -> None:
     """Make ``value`` available to the prose of this notebook as ``{glue}`` with this ``name``.
 
-    Executed for the book, the cell shows nothing and the prose shows the number. In a reader's hands,
-    where no prose is rendered, it prints ``name = value``.
+    Executed for the book, the cell shows nothing and the prose shows the number. In a reader's
+    hands, where no prose is rendered, it prints ``name = value``.
 
     Args:
         name: unique in the chapter.
@@ -32,7 +32,7 @@ def glue(name: str, value: Any, fmt: str = "") -> None:
 
 
 def paste(name: str, text: str, markup: str) -> None:
-    """Hand text, and HTML that stands for it on a page, to the prose of the notebook in execution."""
+    """Hand text, and the HTML that stands for it on a page, to the prose of this notebook."""
     from myst_nb import glue as myst_glue
 
     # MyST's glue:text role evaluates the words: unquoted it would turn 0.120 into 0.12.

@@ -7,6 +7,7 @@ nearly the same lightness, 3:1 or more against either page; colour maps fade to 
 from typing import Any
 
 import matplotlib
+import matplotlib.style
 from cycler import cycler
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
@@ -28,7 +29,7 @@ FONTS = ["DejaVu Sans", "Verdana", "sans-serif"]
 SEQUENTIAL, DIVERGING = "ncbook-sequential", "ncbook-diverging"
 
 _INKED = (
-    "text.color axes.edgecolor axes.labelcolor xtick.color ytick.color grid.color patch.edgecolor "
+    "text.color axes.edgecolor axes.labelcolor xtick.color ytick.color patch.edgecolor "
     "hatch.color boxplot.boxprops.color boxplot.capprops.color boxplot.whiskerprops.color "
     "boxplot.flierprops.color boxplot.flierprops.markeredgecolor"
 )
@@ -39,6 +40,9 @@ _CLEAR = (
 STYLE: dict[str, Any] = {
     **dict.fromkeys(_INKED.split(), INK),
     **dict.fromkeys(_CLEAR.split(), "none"),
+    # Axes in space ignore grid.alpha; flat ones have it in place of the colour's own.
+    "grid.color": f"{INK}26",
+    "grid.alpha": 0.15,
     "svg.fonttype": "none",
     "font.sans-serif": FONTS,
     "font.size": 11.0,
@@ -52,7 +56,6 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.prop_cycle": cycler(color=list(COLOURS.values())) + cycler(linestyle=PATTERNS),
     "axes.grid": True,
-    "grid.alpha": 0.15,
     "lines.linewidth": 1.8,
     "image.cmap": SEQUENTIAL,
     "image.interpolation": "none",
@@ -62,7 +65,7 @@ STYLE: dict[str, Any] = {
 
 def style() -> None:
     """Give all figures that this process makes from now on the book's look."""
-    matplotlib.rcParams.update(STYLE)
+    matplotlib.style.use(STYLE)
 
 
 def _fade(name: str, *colours: str) -> LinearSegmentedColormap:

@@ -18,8 +18,8 @@ ElementTree.register_namespace("xlink", _XLINK)
 def to_svg(fig: Figure, name: str, alt: str) -> str:
     """Draw a figure as one SVG element: the same bytes each time, in the page's text colour.
 
-    Every id begins with ``name``, so that figures on one page don't borrow each other's parts, and the
-    size follows the page's width up to the figure's own.
+    Every id begins with ``name``, so that figures on one page don't borrow each other's parts, and
+    the size follows the page's width up to the figure's own.
     """
     with matplotlib.rc_context({"svg.hashsalt": name}):
         stream = io.StringIO()

@@ -1,0 +1,106 @@
+"""Where everything of a book lies, from its root folder."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ncbook.errors import NcbookError
+
+
+@dataclass(frozen=True)
+class Book:
+    """A checkout: its sources, and the folders that executing and building fill.
+
+    Attributes:
+        root: the folder with ``_config.yml``, ``_toc.yml`` and ``book/``.
+    """
+
+    root: Path
+
+    @property
+    def source(self) -> Path:
+        """The text: notebooks without outputs, Markdown pages, bibliography."""
+        return self.root / "book"
+
+    @property
+    def claims_file(self) -> Path:
+        """What the papers claim."""
+        return self.source / "claims.yml"
+
+    @property
+    def made(self) -> Path:
+        """The folder of everything that can be made again."""
+        return self.root / "_build"
+
+    @property
+    def html(self) -> Path:
+        """The built site."""
+        return self.made / "html"
+
+    def notebook(self, chapter: str) -> Path:
+        """A chapter's source."""
+        return self.source / f"{chapter}.ipynb"
+
+    def executed(self, profile: str) -> Path:
+        """The folder of the chapters executed in a profile."""
+        return self.made / "executed" / profile
+
+    def copy(self, profile: str, chapter: str) -> Path:
+        """A chapter's executed copy."""
+        return self.executed(profile) / f"{chapter}.ipynb"
+
+    def artifacts(self, profile: str, chapter: str) -> Path:
+        """What a chapter left besides its notebook: figures, numbers, verdicts."""
+        return self.executed(profile) / "artifacts" / chapter
+
+    @cached_property
+    def pages(self) -> list[str]:
+        """All pages of the table of contents in its order, such as ``book/intro``.
+
+        Raises:
+            NcbookError: if ``_toc.yml`` is missing or not one.
+        """
+        path = self.root / "_toc.yml"
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return [content["root"], *_files(content)]
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            raise NcbookError(
+                f"{path} is no table of contents ({error})", "Restore it from the repository"
+            ) from error
+
+    @property
+    def chapters(self) -> list[str]:
+        """The pages that are notebooks, by name, in the order of the table of contents."""
+        names = [Path(page).name for page in self.pages]
+        return [name for name in names if self.notebook(name).is_file()]
+
+    def find(self, names: list[str] | None) -> list[str]:
+        """The chapters meant by names or their beginnings, such as ``06``; None means all.
+
+        Raises:
+            NcbookError: if a name fits no chapter or several (exit code 2).
+        """
+        return self.chapters if names is None else [self._find(name) for name in names]
+
+    def _find(self, name: str) -> str:
+        found = [chapter for chapter in self.chapters if chapter.startswith(name)]
+        if name in found:
+            return name
+        if len(found) != 1:
+            what = "No chapter's name begins" if not found else "Several chapters' names begin"
+            known = ", ".join(self.chapters)
+            raise NcbookError(f"{what} with {name!r}", f"The chapters are {known}", 2)
+        return found[0]
+
+
+def _files(node: Any) -> list[str]:
+    """Every ``file`` below a node of the table of contents, in order."""
+    if isinstance(node, list):
+        return [file for child in node for file in _files(child)]
+    if not isinstance(node, dict):
+        return []
+    return [*([node["file"]] if "file" in node else []), *_files(list(node.values()))]
