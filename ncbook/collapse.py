@@ -158,8 +158,8 @@ def measure_collapse(
     """Measure NC1 to NC4 on features, in float64 and O(n d k) time.
 
     NC1 comes from the thin SVD of M̃/√k with singular values s_j and directions v_j, as
-    (1/k) Σ_j (v_jᵀ Σ_W v_j)/s_j² over all s_j above rounding error. The features are read twice, in
-    chunks; beyond them it takes a few dozen MB.
+    (1/k) Σ_j (v_jᵀ Σ_W v_j)/s_j² over all s_j above rounding error. Features are read twice,
+    a class at a time and in chunks; beyond them it takes some 40 MB.
 
     Args:
         features: (n, d), any floating dtype, at least two samples of each class.

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 import ncbook as package
-from ncbook.cli import app
+from ncbook.cli.app import app
 from ncbook.cli.console import duration, size
 
 Finished = subprocess.CompletedProcess[str]

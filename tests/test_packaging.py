@@ -28,7 +28,12 @@ LOCK = [
 ]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 # Where a module's name isn't its distribution's.
-DISTRIBUTIONS = {"PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "bs4": "beautifulsoup4",
+}
 # Not in an extra of their own: they come with jupyter-book or jupyterlab and follow their versions.
 COMES_WITH = {
     "IPython": "ipykernel",

@@ -1,6 +1,5 @@
 """The root command: global options, and where each group of commands is."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -54,11 +53,3 @@ for function, example in COMMANDS:
     app.command(epilog=example)(function)
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")
-
-
-def main() -> None:
-    """The program ``ncbook``."""
-    # A redirected stream on Windows takes the system's code page, which has no − or × in it.
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    app(prog_name="ncbook")

@@ -1,9 +1,80 @@
-"""``ncbook run`` and ``ncbook build``."""
+"""``ncbook run`` and ``ncbook build``: execute the chapters, make the pages."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ncbook.cli.checkout import find_checkout
+from ncbook.cli.console import console, duration
+from ncbook.cli.options import DataDir, Device, Force, Jobs, Profile, Seed
+
+Chapters = Annotated[
+    list[str] | None,
+    typer.Argument(help="Chapters, by the beginning of their names; all if none is named."),
+]
 
 
-def run() -> None:
-    "x"
+def run(
+    chapters: Chapters = None,
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    jobs: Jobs = 1,
+    force: Force = False,
+) -> None:
+    """Execute chapters whose text or code changed since they were last executed.
+
+    A chapter that fails shows its cell and its error; the others are executed all the same.
+    """
+    from ncbook.press.book import Book
+    from ncbook.press.execute import execute
+
+    execute_on = known_device(device)
+    book = Book(find_checkout())
+    execute(book, profile, chapters or None, jobs, seed, execute_on, data_dir, force)
 
 
-def build() -> None:
-    "x"
+def build(
+    profile: Profile = "laptop",
+    seed: Seed = 0,
+    device: Device = "auto",
+    data_dir: DataDir = None,
+    jobs: Jobs = 1,
+    force: Force = False,
+) -> None:
+    """Get the data, execute the chapters, and make the site: everything a reader sees.
+
+    What is there and current is not made again.
+    """
+    from ncbook.press import site
+    from ncbook.press.book import Book
+
+    begun = time.monotonic()
+    book = Book(find_checkout())
+    prepare_data(data_dir)
+    run(None, profile, seed, device, data_dir, jobs, force)
+    index = site.build(book, profile)
+    console().print(f"Built in {duration(time.monotonic() - begun)}: {index}", markup=False)
+
+
+def prepare_data(data_dir: Path | None) -> None:
+    """Get CIFAR-10 before the first chapter asks for it, where its progress can be seen."""
+    from ncbook.lab.data import load_dataset
+
+    dataset = load_dataset("cifar10", data_dir)
+    console().print(f"Data: {dataset.name}, from {dataset.source}", markup=False)
+
+
+def known_device(name: str) -> str:
+    """The name, if torch can reach that device here.
+
+    Raises:
+        NcbookError: if it can't (exit code 2).
+    """
+    from ncbook.lab.device import pick_device
+
+    pick_device(name)
+    return name

@@ -10,9 +10,8 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from ncbook.cli import INTERRUPTED, ctrl_c, interrupted
 from ncbook.errors import NcbookError
-
-INTERRUPTED = 130  # what shells give a program that ended by SIGINT
 
 
 class ReportingGroup(TyperGroup):
@@ -21,24 +20,26 @@ class ReportingGroup(TyperGroup):
     debug = False
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Typer would end silently at Ctrl-C."""
+        """Run the command; Ctrl-C ends it with the same code under every release of Typer."""
         self.debug = ctx.params["debug"]
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            print(
-                "Interrupted. What was finished is kept; the same command goes on from there.",
-                file=sys.stderr,
-            )
             raise typer.Exit(INTERRUPTED) from None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line to its exit."""
         try:
             return super().main(*args, **kwargs)
+        except SystemExit as leaving:
+            if leaving.code == INTERRUPTED:
+                interrupted()
+            raise
         except NcbookError as error:
             self._fail(error)
         except Exception as error:  # the boundary: a reader gets a line, --debug gets the traceback
+            if ctrl_c.is_set():
+                sys.exit(interrupted())
             what = f"Unexpected {type(error).__name__}: {error}".rstrip(".")
             self._fail(NcbookError(what, "Run it again as `ncbook --debug …` to see where"))
 

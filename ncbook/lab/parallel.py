@@ -18,7 +18,7 @@ from ncbook.lab.config import RunConfig
 from ncbook.lab.data import load_dataset
 from ncbook.lab.device import pick_device
 from ncbook.lab.runs import Run, load_run
-from ncbook.lab.training import train
+from ncbook.lab.training import note, obtain
 
 Worker = subprocess.Popen[str]
 
@@ -34,7 +34,10 @@ def train_all(
     count = min(len(missing), cores())
     if count > 1 and pick_device(device).type == "cpu":
         _train_side_by_side(missing, count, device, data_dir)
-    return [train(config, device, data_dir) for config in configs]
+    runs = [obtain(config, device, data_dir)[0] for config in configs]
+    for config, run in zip(configs, runs, strict=True):
+        note(run, trained=config in missing)
+    return runs
 
 
 def cores() -> int:

@@ -29,8 +29,8 @@ class Run:
         folder: where its files lie.
         config: what was trained.
         history: one dictionary for each measured epoch: ``epoch``, ``loss``, ``train_accuracy``,
-            ``test_accuracy``, ``lr``, ``seconds``, ``mean_cosine`` of the class means (not centred),
-            and the fields of a `CollapseReport`.
+            ``test_accuracy``, ``lr``, ``seconds``, ``mean_cosine`` of the class means, and the
+            fields of a `CollapseReport`.
         provenance: versions, device, data source and date.
     """
 

@@ -193,6 +193,7 @@ class Session:
             "seconds": round(self.seconds, 2),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "device": describe(self.device),
+            "data": self.dataset.name,
             "data_source": self.dataset.source,
             "data_digest": self.dataset.digest,
             "fallback": self.dataset.fallback,

@@ -41,15 +41,31 @@ def train(
         NcbookError: if the data can't be had, the device is missing, the disk is full, or training
             diverges.
     """
+    run, trained = obtain(config, device, data_dir, report)
+    note(run, trained)
+    return run
+
+
+def obtain(
+    config: RunConfig, device: str, data_dir: str | Path | None, report: Report | None = None
+) -> tuple[Run, bool]:
+    """As `train`, but unrecorded in the journal; says too whether the run was trained just now."""
     dataset = load_dataset(config.dataset, data_dir)
     run_id = config.run_id(dataset.digest)
     run = load_run(run_id)
-    if run is None:
-        with FileLock(runs_dir() / f"{run_id}.lock"):
-            # Whoever held the lock may have finished this very run.
-            run = load_run(run_id) or _finish(config, run_id, dataset, device, report)
-    journal.note("run", id=run.id, device=run.provenance["device"])
-    return run
+    if run:
+        return run, False
+    with FileLock(runs_dir() / f"{run_id}.lock"):
+        run = load_run(run_id)  # whoever held the lock may have finished this very run
+        return run or _finish(config, run_id, dataset, device, report), run is None
+
+
+def note(run: Run, trained: bool) -> None:
+    """Tell the journal that this process used a run, and its data."""
+    facts = run.provenance
+    origin = {"name": facts["data"], "source": facts["data_source"]}
+    journal.note("data", **origin, fallback=facts["fallback"])
+    journal.note("run", id=run.id, trained=trained, device=facts["device"])
 
 
 def _finish(

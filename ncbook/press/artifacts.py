@@ -6,6 +6,7 @@ hands, and nothing is written.
 
 import json
 import os
+import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -15,12 +16,7 @@ import ncbook
 from ncbook import journal
 from ncbook.errors import NcbookError
 
-FOLDER, CHAPTER, PROFILE, DEVICE = (
-    "NCBOOK_ARTIFACTS",
-    "NCBOOK_CHAPTER",
-    "NCBOOK_PROFILE",
-    "NCBOOK_DEVICE",
-)
+FOLDER, CHAPTER, PROFILE = "NCBOOK_ARTIFACTS", "NCBOOK_CHAPTER", "NCBOOK_PROFILE"
 KERNEL = "kernel.json"
 SHOWN_VERSIONS = ("torch", "numpy", "matplotlib")
 INTERACTIVE = "interactive"
@@ -44,9 +40,9 @@ def profile() -> str:
 
 
 def device() -> str:
-    """The devices that this process's runs were trained on; without runs, the one it was given."""
+    """The devices that this process's runs were trained on; without runs, the processor."""
     trained = dict.fromkeys(run["device"] for run in journal.notes("run"))
-    return ", ".join(trained) or os.environ.get(DEVICE, "")
+    return ", ".join(trained) or f"CPU {platform.machine()}"
 
 
 def record(kind: Kind, name: str, value: dict[str, Any]) -> int:
@@ -71,7 +67,7 @@ def record(kind: Kind, name: str, value: dict[str, Any]) -> int:
 
 
 def leave() -> None:
-    """Write down which modules, versions, data and runs this process used; the last thing it does."""
+    """Write down which modules, versions, data and runs this process used, as its last act."""
     where = folder()
     if where is None:
         return

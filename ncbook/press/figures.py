@@ -93,15 +93,15 @@ def _keep(svg: str, name: str, caption: str, alt: str, data: Mapping[str, Any]) 
     alone = svg.replace("<svg ", '<svg color="#222222" ', 1)
     (where / f"{name}.svg").write_text(alone, encoding="utf-8")
     facts = {"caption": caption, "alt": alt, "chapter": artifacts.chapter(), "data": file}
-    label = _label(artifacts.record("figures", name, facts))
+    label = number(artifacts.chapter(), artifacts.record("figures", name, facts))
     paste(f"fig-{name}", label, f'<a href="#fig-{name}">{label}</a>')
     return _caption(caption, label, f"../{SITE_FOLDER}/{artifacts.chapter()}/{file}")
 
 
-def _label(number: int) -> str:
+def number(chapter: str, place: int) -> str:
     """``Figure 6.2`` for the second figure of a chapter whose name begins with 06."""
-    digits = artifacts.chapter().split("-")[0]
-    return f"Figure {int(digits)}.{number}" if digits.isdecimal() else f"Figure {number}"
+    digits = chapter.split("-")[0]
+    return f"Figure {int(digits)}.{place}" if digits.isdecimal() else f"Figure {place}"
 
 
 def _caption(caption: str, label: str = "", link: str = "") -> str:

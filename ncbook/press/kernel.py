@@ -2,11 +2,13 @@
 
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import papermill
+import psutil
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -16,6 +18,8 @@ from nbformat.v4 import new_code_cell
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+
+from ncbook.press.notebooks import tags
 
 ENGINE, INJECTED, HIDDEN = "ncbook", "injected-parameters", "remove-cell"
 LEAVE = "from ncbook.press.artifacts import leave\nleave()"
@@ -27,31 +31,55 @@ class Execution:
 
     Attributes:
         notebook: as it is at the moment, outputs included.
-        cell: index of the cell that is running.
-        pid: process id of the kernel; None before it starts and after it ended.
+        code_cell: the number of the code cell that is running, among `code_cells`, from 1.
+        source: its code.
+        peak_memory: the most bytes that its kernel and the kernel's children were seen to hold.
     """
 
     notebook: NotebookNode
-    cell: int = field(default=0, init=False)
-    pid: int | None = field(default=None, init=False)
+    code_cell: int = field(default=0, init=False)
+    source: str = field(default="", init=False)
+    peak_memory: int = field(default=0, init=False)
+    _kernel: psutil.Process | None = field(default=None, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     @property
     def code_cells(self) -> int:
         """How many code cells there are, without those that execution adds."""
         return sum(map(_written, self.notebook.cells))
 
-    @property
-    def code_cell(self) -> int:
-        """Which of them is running, from 1."""
-        return sum(map(_written, self.notebook.cells[: self.cell + 1]))
+    def enter(self, cell: NotebookNode, pid: int) -> None:
+        """A cell is about to run in the kernel with that process id."""
+        if self._stopped:
+            raise DeadKernelError("stopped")
+        self.source = cell.source
+        self.code_cell += _written(cell)
+        self._kernel = self._kernel or psutil.Process(pid)
+
+    def leave(self) -> None:
+        """The kernel has ended."""
+        self._kernel = None
+
+    def look(self) -> None:
+        """Note how much memory the kernel holds now; to be called a few times a second."""
+        with suppress(psutil.Error):  # it may end at any moment
+            held = sum(process.memory_info().rss for process in self._processes())
+            self.peak_memory = max(self.peak_memory, held)
+
+    def stop(self) -> None:
+        """End the kernel and all its children at once."""
+        self._stopped = True
+        with suppress(psutil.Error):
+            for process in self._processes():
+                process.kill()
+
+    def _processes(self) -> list[psutil.Process]:
+        kernel = self._kernel
+        return [kernel, *kernel.children(recursive=True)] if kernel else []
 
 
 def _written(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code" and INJECTED not in _tags(cell) and cell.source != LEAVE
-
-
-def _tags(cell: NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and INJECTED not in tags(cell) and cell.source != LEAVE
 
 
 class CellError(Exception):
@@ -78,18 +106,18 @@ class _Kernel(AsyncKernelManager):
         return KernelSpec(**get_kernel_dict())
 
 
-class _Client(PapermillNotebookClient):
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
     """Papermill's client, telling an `Execution` where it is."""
 
     execution: Execution
 
     def execute_cell(self, cell: NotebookNode, cell_index: int, **options: Any) -> NotebookNode:
-        self.execution.cell = cell_index
-        self.execution.pid = self.km.provisioner.pid
-        return super().execute_cell(cell, cell_index, **options)
+        self.execution.enter(cell, self.km.provisioner.pid)
+        executed: NotebookNode = super().execute_cell(cell, cell_index, **options)
+        return executed
 
 
-class _Engine(NBClientEngine):
+class _Engine(NBClientEngine):  # type: ignore[misc]
     """Papermill's way through a notebook, with a kernel of ours."""
 
     @classmethod
@@ -105,7 +133,8 @@ class _Engine(NBClientEngine):
         execution.notebook = nb_man.nb
         client = _Client(nb_man, kernel_manager_class=_Kernel, kernel_name=kernel_name)
         client.execution = execution
-        return client.execute(**start)
+        executed: NotebookNode = client.execute(**start)
+        return executed
 
 
 papermill_engines.register(ENGINE, _Engine)
@@ -130,7 +159,7 @@ def run_notebook(
     Raises:
         CellError: if a cell fails or the kernel dies; ``execution.notebook`` shows how far it got.
     """
-    execution.notebook.cells.append(new_code_cell(LEAVE))
+    execution.notebook.cells.append(new_code_cell(LEAVE))  # type: ignore[no-untyped-call]
     with log.open("w", encoding="utf-8") as stream:
         try:
             notebook = papermill.execute_notebook(
@@ -145,18 +174,19 @@ def run_notebook(
                 start={"env": os.environ | environment, "cwd": str(folder), "stderr": stream},
             )
         except PapermillExecutionError as error:
-            raise _failure(execution, f"{error.ename}: {error.evalue}") from error
+            raise CellError(
+                execution.code_cell, error.source, f"{error.ename}: {error.evalue}"
+            ) from error
         except DeadKernelError as error:
-            raise _failure(execution, "the kernel died, perhaps for want of memory") from error
+            raise CellError(
+                execution.code_cell,
+                execution.source,
+                "the kernel died, perhaps for want of memory",
+            ) from error
         finally:
-            execution.pid = None
+            execution.leave()
     notebook.cells.pop()
     return _tidy(notebook)
-
-
-def _failure(execution: Execution, error: str) -> CellError:
-    source = execution.notebook.cells[execution.cell].source
-    return CellError(execution.code_cell, source, error)
 
 
 def _tidy(notebook: NotebookNode) -> NotebookNode:
@@ -165,7 +195,7 @@ def _tidy(notebook: NotebookNode) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         for noise in ("papermill", "execution"):
             cell.metadata.pop(noise, None)
-        if INJECTED in _tags(cell):
+        if INJECTED in tags(cell):
             cell.metadata["tags"] = [INJECTED, HIDDEN]
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]

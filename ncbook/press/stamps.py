@@ -1,8 +1,8 @@
 """The stamp on an executed chapter: what it was made from, and whether that still stands.
 
-A chapter must be executed again if its own source changed, or a module of this package that it loaded,
-or a claim that it measures. What it did not load can't have changed its output; and what only the
-training of stored runs depends on is part of the runs' names, not of the chapter.
+A chapter must be executed again if its own source changed, or a module of this package that it
+loaded, or a claim that it measures. What it did not load can't have changed its output; and what
+only the training of stored runs depends on is part of the runs' names, not of the chapter.
 """
 
 import hashlib
@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 import ncbook
-from ncbook.errors import NcbookError
+from ncbook.press import notebooks
 from ncbook.press.book import Book
 from ncbook.press.claimfile import load_claims
 
@@ -34,8 +33,8 @@ class Stamp:
         modules: hash of each module of this package that it loaded, by path.
         artifacts: hash of the files it left besides the notebook.
         content: hash of the executed notebook itself, this stamp aside.
-        profile, seed: as asked for.
-        device: what its runs were trained on, or what it was given.
+        parameters: what was injected: profile, seed and device as asked for.
+        device: what its runs were trained on.
         data: the data sets it opened, each with ``name``, ``source`` and ``fallback``.
         versions: of ncbook, Python, and the libraries whose numbers it shows.
         date: when it was finished, UTC.
@@ -49,8 +48,7 @@ class Stamp:
     modules: dict[str, str]
     artifacts: str
     content: str
-    profile: str
-    seed: int
+    parameters: dict[str, Any]
     device: str
     data: list[dict[str, Any]]
     versions: dict[str, str]
@@ -77,7 +75,7 @@ def read(path: Path) -> tuple[NotebookNode, Stamp]:
         DamagedError: if it is cut off, altered, or has no stamp.
     """
     try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+        notebook = notebooks.load(path)
         stamp = Stamp(**notebook.metadata[KEY])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{type(error).__name__}: {error}") from error
@@ -119,27 +117,13 @@ def hash_source(path: Path) -> str:
     Raises:
         NcbookError: if the notebook can't be read.
     """
-    notebook = read_source(path)
+    notebook = notebooks.load_source(path)
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
     return _hash_json([cells, notebook.metadata.get("ncbook")])
 
 
-def read_source(path: Path) -> NotebookNode:
-    """A chapter's source as a notebook.
-
-    Raises:
-        NcbookError: if it isn't one.
-    """
-    try:
-        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-    except (OSError, ValueError, AttributeError) as error:
-        raise NcbookError(
-            f"{path} is no notebook ({error})", "Restore it from the repository"
-        ) from error
-
-
 def hash_claims(book: Book, chapter: str) -> str:
-    """Hash of the claims that a chapter measures, but for the verdicts that are expected of them."""
+    """Hash of the claims that a chapter measures, without the verdicts expected of them."""
     if not book.claims_file.is_file():
         return _hash_json([])
     claims = load_claims(book.claims_file).claims.values()

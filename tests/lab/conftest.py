@@ -23,4 +23,5 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def tiny() -> RunConfig:
     """A contrastive run of a second: 60 images, 4 epochs."""
-    return profile("smoke").config("scl", train_size=60, test_size=20, epochs=4, batch_size=30)
+    sizes = {"train_size": 60, "test_size": 20, "epochs": 4, "batch_size": 30}
+    return profile("smoke").config("scl", bind=0, **sizes)

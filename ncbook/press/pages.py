@@ -1,0 +1,143 @@
+"""The pages that are made from the run: claims, figures, run times."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from html import escape
+
+from ncbook.press import artifacts, notebooks
+from ncbook.press.book import Book
+from ncbook.press.claimfile import VERDICTS, Claim, ClaimFile
+from ncbook.press.claims import SHOWN, Ledger, collect, measured, verdict_markup
+from ncbook.press.figures import SITE_FOLDER, number
+from ncbook.press.progress import megabytes, seconds
+from ncbook.press.stamps import Stamp
+
+
+def write_pages(
+    book: Book, profile: str, claims: ClaimFile, stamps: Mapping[str, Stamp]
+) -> dict[str, str]:
+    """The text of each generated page, by its path below the book's root."""
+    titles = {chapter: title(book, chapter) for chapter in stamps}
+    return {
+        "book/claims.md": claims_page(claims, collect(book.executed(profile)), titles),
+        "book/figures.md": figures_page(book, profile, titles),
+        "book/runtimes.md": runtimes_page(profile, stamps, titles),
+    }
+
+
+def title(book: Book, chapter: str) -> str:
+    """The first heading of a chapter, or its name if it has none."""
+    cells = notebooks.load_source(book.notebook(chapter)).cells
+    lines = [line for c in cells if c.cell_type == "markdown" for line in c.source.splitlines()]
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), chapter)
+
+
+def claims_page(claims: ClaimFile, ledger: Ledger, titles: Mapping[str, str]) -> str:
+    """The ledger: every claim with what was measured, by paper."""
+    subjects = claims.claims.values()
+    parts = [
+        "# Claims",
+        "What the papers claim, and what the runs behind this book measured. Each verdict is the "
+        "work of a cell in the chapter named beside it. It compares a mean over seeds, and the "
+        "mean's 95 % *t* interval, with a criterion that `book/claims.yml` states for the "
+        "profile. A claim **holds** if the whole interval meets the criterion and **holds in "
+        "part** if the mean alone does, or if it meets a weaker criterion stated there. *Does "
+        "not hold here* speaks of this book's experiment, at its scale.",
+        _count(ledger, len(claims.claims)),
+    ]
+    for paper, key in claims.papers.items():
+        rows = [_claim_row(s, ledger, titles) for s in subjects if s.paper == paper]
+        if rows:
+            heads = ("Claim", "Measured", "Verdict", "Chapter")
+            parts += [f"## {{cite:t}}`{key}`", _table(heads, rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _count(ledger: Ledger, total: int) -> str:
+    found = Counter(record.verdict for record in ledger.values())
+    parts = [f"{found[verdict]} {SHOWN[verdict]}" for verdict in VERDICTS if found[verdict]]
+    parts += [f"{total - len(ledger)} not yet tested"] if total > len(ledger) else []
+    return f"Claims so far: {total}. Verdicts: {', '.join(parts) or 'none'}."
+
+
+def _claim_row(subject: Claim, ledger: Ledger, titles: Mapping[str, str]) -> list[str]:
+    statement = f"{escape(subject.statement)}<br><small>{escape(subject.tested)}</small>"
+    record = ledger.get(subject.id)
+    chapter = escape(titles.get(subject.chapter, subject.chapter))
+    if record is None:
+        return [statement, "–", "not yet tested", chapter]
+    note = subject.rule(record.profile).reason or (record.fallback and f"on {record.fallback}")
+    facts = ", ".join(filter(None, (record.profile, record.device, note)))
+    return [
+        statement,
+        f"{escape(subject.measure)}: {escape(measured(subject, record))}"
+        f"<br><small>{escape(facts)}</small>",
+        verdict_markup(record.verdict),
+        f'<a href="{subject.chapter}.html#claim-{subject.id}">{chapter}</a>',
+    ]
+
+
+def figures_page(book: Book, profile: str, titles: Mapping[str, str]) -> str:
+    """Every figure with its picture, caption, description and data."""
+    parts = ["# Figures", "Every figure of the book, with its description in words and its data."]
+    for chapter, heading in titles.items():
+        figures = artifacts.read(book.artifacts(profile, chapter), "figures")
+        items = [
+            _figure_item(chapter, place, name, facts)
+            for place, (name, facts) in enumerate(figures.items(), start=1)
+        ]
+        if items:
+            parts += [f"## {heading}", f'<div class="ncbook-gallery">{"".join(items)}</div>']
+    return "\n\n".join(parts) + "\n"
+
+
+def _figure_item(chapter: str, place: int, name: str, facts: Mapping[str, str]) -> str:
+    folder, alt = f"../{SITE_FOLDER}/{chapter}", escape(facts["alt"])
+    return (
+        f'<div class="ncbook-item"><a href="{chapter}.html#fig-{name}">'
+        f'<img src="{folder}/{name}.svg" alt="{alt}" loading="lazy"></a>'
+        f"<div><p><strong>{number(chapter, place)}.</strong> {escape(facts['caption'])}</p>"
+        f'<p><small>In words: {alt}</small></p><p><a href="{folder}/{facts["data"]}" download>'
+        f"Data ({facts['data']})</a></p></div></div>"
+    )
+
+
+def runtimes_page(profile: str, stamps: Mapping[str, Stamp], titles: Mapping[str, str]) -> str:
+    """What each chapter took, on what, and when."""
+    total = seconds(sum(stamp.seconds for stamp in stamps.values()))
+    heads = ("Chapter", "Time", "Peak memory", "Runs trained, loaded", "Device", "Data", "Executed")
+    rows = [_runtime_row(chapter, stamp, titles[chapter]) for chapter, stamp in stamps.items()]
+    kinds = {", ".join(f"{name} {v}" for name, v in s.versions.items()) for s in stamps.values()}
+    parts = [
+        "# Run times",
+        f"This copy of the book was executed in the `{profile}` profile; its chapters took "
+        f"{total} together. A run that another chapter or an earlier execution had trained is "
+        "loaded, which takes no time to speak of; the fourth column says how many were. Memory is "
+        "the most that a chapter's kernel and its child processes held at once.",
+        _table(heads, rows),
+        "Executed with " + "; ".join(sorted(kinds)) + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _runtime_row(chapter: str, stamp: Stamp, heading: str) -> list[str]:
+    sources = "; ".join(dict.fromkeys(f"{d['name']} from {d['source']}" for d in stamp.data))
+    return [
+        f'<a href="{chapter}.html">{escape(heading)}</a>',
+        seconds(stamp.seconds),
+        megabytes(stamp.peak_memory),
+        f"{stamp.trained}, {stamp.loaded}",
+        escape(stamp.device),
+        escape(sources or "none"),
+        f'<time datetime="{stamp.date}">{stamp.date[:16].replace("T", " ")} UTC</time>',
+    ]
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """An HTML table: cells hold markup, and its container scrolls where the page is narrow."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in cells)}</tr>" for cells in rows)
+    return (
+        '<div class="pst-scrollable-table-container"><table class="table ncbook-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
