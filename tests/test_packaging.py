@@ -34,12 +34,14 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "bs4": "beautifulsoup4",
 }
-# Not in an extra of their own: they come with jupyter-book or jupyterlab and follow their versions.
+# Parts of what is declared, with whose versions they go.
 COMES_WITH = {
     "IPython": "ipykernel",
+    "cycler": "matplotlib",
     "jupyter_book": "jupyter-book",
     "jupyter_client": "ipykernel",
     "myst_nb": "jupyter-book",
+    "pybtex": "jupyter-book",
     "sphinx": "jupyter-book",
 }
 

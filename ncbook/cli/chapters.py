@@ -32,9 +32,8 @@ def run(
     from ncbook.press.book import Book
     from ncbook.press.execute import execute
 
-    execute_on = known_device(device)
     book = Book(find_checkout())
-    execute(book, profile, chapters or None, jobs, seed, execute_on, data_dir, force)
+    execute(book, profile, chapters or None, jobs, seed, device, data_dir, force)
 
 
 def build(
@@ -49,15 +48,16 @@ def build(
 
     What is there and current is not made again.
     """
+    begun = time.monotonic()
     from ncbook.press import site
     from ncbook.press.book import Book
 
-    begun = time.monotonic()
     book = Book(find_checkout())
     prepare_data(data_dir)
     run(None, profile, seed, device, data_dir, jobs, force)
     index = site.build(book, profile)
-    console().print(f"Built in {duration(time.monotonic() - begun)}: {index}", markup=False)
+    took = duration(time.monotonic() - begun)
+    console().print(f"After {took} the book is in {index}", markup=False)
 
 
 def prepare_data(data_dir: Path | None) -> None:
@@ -66,15 +66,3 @@ def prepare_data(data_dir: Path | None) -> None:
 
     dataset = load_dataset("cifar10", data_dir)
     console().print(f"Data: {dataset.name}, from {dataset.source}", markup=False)
-
-
-def known_device(name: str) -> str:
-    """The name, if torch can reach that device here.
-
-    Raises:
-        NcbookError: if it can't (exit code 2).
-    """
-    from ncbook.lab.device import pick_device
-
-    pick_device(name)
-    return name

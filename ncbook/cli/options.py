@@ -1,15 +1,44 @@
-"""Options that several commands share."""
+"""Options that several commands share, refused before anything is begun if they name nothing."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ncbook.errors import NcbookError
+
+
+def known_profile(name: str) -> str:
+    """The name, if there is such a profile.
+
+    Raises:
+        NcbookError: if there isn't (exit code 2).
+    """
+    from ncbook.press.claimfile import PROFILES
+
+    if name not in PROFILES:
+        raise NcbookError(f"Unknown profile {name!r}", f"Use one of {', '.join(PROFILES)}", 2)
+    return name
+
+
+def known_device(name: str) -> str:
+    """The name, if torch can reach that device here.
+
+    Raises:
+        NcbookError: if it can't (exit code 2).
+    """
+    from ncbook.lab.device import pick_device
+
+    pick_device(name)
+    return name
+
+
 Profile = Annotated[
-    str, typer.Option(help="How large the experiments are: smoke, laptop, gpu or paper.")
+    str,
+    typer.Option(callback=known_profile, help="The size of it: smoke, laptop, gpu or paper."),
 ]
 Seed = Annotated[int, typer.Option(help="The first seed; more are counted upwards from it.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(callback=known_device, help="auto, cpu, cuda or mps.")]
 DataDir = Annotated[
     Path | None,
     typer.Option(help="A folder that holds the data set, in torchvision's layout.", metavar="PATH"),

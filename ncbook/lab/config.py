@@ -12,7 +12,7 @@ from ncbook.lab.models import ModelConfig
 
 Loss = Literal["ce", "scl"]
 Precision = Literal["float32", "bfloat16"]
-Schedule = Literal["linear", "plateau", "steps"]
+Schedule = Literal["linear", "steps"]
 T = TypeVar("T")
 
 # Raise this when a change to training, models or losses changes what a configuration computes:
@@ -34,9 +34,8 @@ class RunConfig:
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
         bind: batch-binding (2306.07960): this many fixed images of each class join every batch.
         lr, momentum, weight_decay: of SGD.
-        schedule: of the rate. ``linear`` falls evenly to zero. ``plateau`` stays, and falls tenfold
-            for the last tenth of the epochs. ``steps`` falls tenfold after a third and after two
-            thirds, as in 2306.07960's code (350 epochs; 116 and 232).
+        schedule: of the rate. ``linear`` falls evenly to zero; ``steps`` falls tenfold after a
+            third and after two thirds of the epochs, as in 2306.07960's code (350; 116 and 232).
         augment: random flips and shifted crops.
         precision: ``bfloat16`` runs forward and backward under autocast; statistics stay float32.
         measurements: about how many epochs, spaced logarithmically, get a collapse report.

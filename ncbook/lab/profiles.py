@@ -16,7 +16,7 @@ from ncbook.lab.runs import Run
 Settings = dict[str, Any]
 Key = TypeVar("Key", bound=Hashable)
 
-_LAPTOP_SCL: Settings = {"batch_size": 110, "weight_decay": 2e-3, "schedule": "plateau"}
+_LAPTOP_SCL: Settings = {"epochs": 80, "weight_decay": 5e-3, "test_size": 1000}
 _WHOLE: Settings = {
     "train_size": 50_000,
     "test_size": 10_000,
@@ -27,8 +27,8 @@ _WHOLE: Settings = {
 # What an experiment is, at any size.
 EXPERIMENTS: dict[str, Settings] = {
     "ce": {"loss": "ce"},
-    # One bound image of each class in every batch, or small classes would hardly ever meet.
-    "scl": {"loss": "scl", "classifier": False, "bind": 1},
+    # Two bound images of each class in every batch, or small classes would hardly ever meet.
+    "scl": {"loss": "scl", "classifier": False, "bind": 2},
 }
 EXPERIMENTS["scl-step10"] = EXPERIMENTS["scl"] | {"imbalance": "step", "ratio": 10.0}
 EXPERIMENTS["scl-step100"] = EXPERIMENTS["scl"] | {"imbalance": "step", "ratio": 100.0}
@@ -39,14 +39,15 @@ SIZES: dict[str, dict[str, Settings]] = {
         "all": {"train_size": 200, "test_size": 100, "epochs": 2, "batch_size": 100},
         "scl-step100": {"train_size": 300, "ratio": 15.0},
     },
-    # The weight decays are four to ten times the usual one. Collapse takes a number of steps of
-    # order 1/(rate x decay), and a laptop has thousands of steps to spend, not a hundred thousand.
+    # The weight decay is ten times the usual one: collapse takes a number of steps of the order of
+    # 1/(rate x decay), and a laptop has a thousand steps to spend, not a hundred thousand.
     "laptop": {
         "all": {"train_size": 1000, "test_size": 2000},
         "ce": {"epochs": 100, "batch_size": 50, "weight_decay": 5e-3},
-        "scl": _LAPTOP_SCL | {"train_size": 600, "epochs": 100},
-        "scl-step10": _LAPTOP_SCL | {"train_size": 1000, "epochs": 100},
-        "scl-step100": _LAPTOP_SCL | {"train_size": 2000, "epochs": 60},
+        # Ten batches an epoch for each imbalance, so that equal epochs are equally many steps.
+        "scl": _LAPTOP_SCL | {"train_size": 600, "batch_size": 60},
+        "scl-step10": _LAPTOP_SCL | {"train_size": 1000, "batch_size": 55},
+        "scl-step100": _LAPTOP_SCL | {"train_size": 2000, "batch_size": 101},
     },
     "gpu": {"all": _WHOLE | {"precision": "bfloat16", "batch_size": 512, "epochs": 30}},
     # 2306.07960's code for the contrastive runs; cross-entropy gets the same schedule.

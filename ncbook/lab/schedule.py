@@ -9,9 +9,8 @@ def learning_rate(config: RunConfig, epoch: int) -> float:
     """The rate in ``epoch``, counted from 0."""
     if config.schedule == "linear":
         return config.lr * (1 - epoch / config.epochs)
-    tenths = (9,) if config.schedule == "plateau" else (10 / 3, 20 / 3)
-    fallen = sum(epoch >= int(config.epochs * part / 10) for part in tenths)
-    return config.lr * 0.1**fallen
+    thirds = sum(epoch >= config.epochs * part // 3 for part in (1, 2))
+    return config.lr * 0.1**thirds
 
 
 def measured_epochs(epochs: int, count: int) -> list[int]:

@@ -114,7 +114,8 @@ class Job:
         )
         spent = time.perf_counter() - start
         left = json.loads((work / artifacts.KERNEL).read_text(encoding="utf-8"))
-        trained = sum(run["trained"] for run in left["runs"])
+        trained = {run["id"] for run in left["runs"] if run["trained"]}
+        used = {run["id"] for run in left["runs"]}
         stamp = Stamp(
             source=source,
             claims=claims,
@@ -128,8 +129,8 @@ class Job:
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             seconds=round(spent, 1),
             peak_memory=execution.peak_memory,
-            trained=trained,
-            loaded=len(left["runs"]) - trained,
+            trained=len(trained),
+            loaded=len(used - trained),
         )
         self._publish(work, notebook, stamp)
         return stamp

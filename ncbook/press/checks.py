@@ -10,6 +10,8 @@ from ncbook.press.book import Book
 # What MyST leaves standing when it doesn't know a directive or role.
 RAW = re.compile(r"(?:`{3,}|:{3,})\{[\w:+-]+\}|\{[\w:+-]+\}`")
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+# What a cell shows if it ends in a call that returns something nobody asked to see.
+OBJECT = re.compile(r"<[\w.]+ (?:object )?at 0x[0-9a-f]+>|^\[?Text\([-\d]", re.MULTILINE)
 
 
 def find_faults(book: Book, site: Path) -> list[str]:
@@ -32,6 +34,10 @@ def _faults_of(path: Path) -> list[str]:
     outputs = [node.get_text() for node in article.select(".output, .traceback")]
     if article.select(".output.traceback") or any(map(TRACEBACK.search, outputs)):
         faults.append("shows a traceback")
+    objects = {found.group() for found in map(OBJECT.search, outputs) if found}
+    if objects:
+        shown = ", ".join(sorted(objects))
+        faults.append(f"shows {shown}: end the last line of such a cell with a semicolon")
     for quoted in article.select("pre, code, script, style"):
         quoted.decompose()
     raw = RAW.search(article.get_text())

@@ -27,6 +27,7 @@ from ncbook.press.claimfile import (
 )
 from ncbook.press.intervals import t_interval
 from ncbook.press.markup import Markup
+from ncbook.press.numerals import typeset
 
 SHOWN = {
     HOLDS: "holds",
@@ -142,7 +143,8 @@ def decide(rule: Rule, low: float, mean: float, high: float) -> str:
 
 def measured(subject: Claim, record: Record) -> str:
     """What was measured, in words: ``0.120, 95 % interval 0.101 to 0.139, 3 seeds``."""
-    low, mean, high = (f"{v:{subject.format}}" for v in (record.low, record.mean, record.high))
+    values = (record.low, record.mean, record.high)
+    low, mean, high = (typeset(f"{value:{subject.format}}") for value in values)
     unit = f" {subject.unit}" if subject.unit else ""
     if len(record.values) == 1:
         return f"{mean}{unit}, one value"
@@ -187,7 +189,9 @@ def _box(subject: Claim, record: Record) -> str:
 def verdict_markup(verdict: str) -> str:
     """A verdict in words, with a sign, and a class to colour it by."""
     kind = verdict.replace(" ", "-")
-    return f'<span class="ncbook-verdict ncbook-{kind}">{SIGNS[verdict]} {SHOWN[verdict]}</span>'
+    return (
+        f'<span class="ncbook-verdict ncbook-{kind}">{SIGNS[verdict]}&nbsp;{SHOWN[verdict]}</span>'
+    )
 
 
 def collect(executed: Path) -> Ledger:

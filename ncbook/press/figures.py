@@ -22,7 +22,7 @@ from ncbook.press.style import DIVERGING, style
 from ncbook.press.svg import to_svg
 
 SHORTEST_ALT = 30  # characters; less can't say what a plot shows
-WIDTHS = {1: 5.4, 2: 7.2}  # inches, by columns; 7.2 is the width of the book's text
+WIDTHS = {1: 5.0, 2: 6.6}  # inches, by columns; 7.2 is the width of the text, a phone's a third
 SITE_FOLDER = "_static/figures"  # where the built site keeps each chapter's pictures and data
 _UNSTYLED = 'style="margin:1em 0"'  # all that a figure needs where the book's style sheet is absent
 

@@ -6,6 +6,7 @@ from typing import Any
 from ncbook.errors import NcbookError
 from ncbook.press import artifacts
 from ncbook.press.markup import Markup
+from ncbook.press.numerals import typeset
 
 
 def glue(name: str, value: Any, fmt: str = "") -> None:
@@ -23,7 +24,8 @@ def glue(name: str, value: Any, fmt: str = "") -> None:
         NcbookError: if the format doesn't fit the value, or the name is taken.
     """
     number = value.item() if hasattr(value, "item") else value
-    text = _formatted(name, number, fmt)
+    formatted = _formatted(name, number, fmt)
+    text = formatted if isinstance(number, str) else typeset(formatted)
     if artifacts.folder() is None:
         print(f"{name} = {text}")
         return

@@ -63,8 +63,7 @@ class Execution:
     def look(self) -> None:
         """Note how much memory the kernel holds now; to be called a few times a second."""
         with suppress(psutil.Error):  # it may end at any moment
-            held = sum(process.memory_info().rss for process in self._processes())
-            self.peak_memory = max(self.peak_memory, held)
+            self.peak_memory = max(self.peak_memory, _held(self._processes()))
 
     def stop(self) -> None:
         """End the kernel and all its children at once."""
@@ -76,6 +75,13 @@ class Execution:
     def _processes(self) -> list[psutil.Process]:
         kernel = self._kernel
         return [kernel, *kernel.children(recursive=True)] if kernel else []
+
+
+def _held(processes: list[psutil.Process]) -> int:
+    """Bytes resident for all processes together; mapped files, such as torch's, count once."""
+    infos = [process.memory_info() for process in processes]
+    shared = [getattr(info, "shared", 0) for info in infos]  # only Linux tells, 0 elsewhere
+    return sum(info.rss for info in infos) - sum(shared) + max(shared, default=0)
 
 
 def _written(cell: NotebookNode) -> bool:

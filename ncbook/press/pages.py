@@ -1,9 +1,13 @@
 """The pages that are made from the run: claims, figures, run times."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from html import escape
 
+from pybtex.database import parse_file  # type: ignore[import-untyped]
+
+from ncbook.errors import NcbookError
 from ncbook.press import artifacts, notebooks
 from ncbook.press.book import Book
 from ncbook.press.claimfile import VERDICTS, Claim, ClaimFile
@@ -18,8 +22,9 @@ def write_pages(
 ) -> dict[str, str]:
     """The text of each generated page, by its path below the book's root."""
     titles = {chapter: title(book, chapter) for chapter in stamps}
+    ledger = collect(book.executed(profile))
     return {
-        "book/claims.md": claims_page(claims, collect(book.executed(profile)), titles),
+        "book/claims.md": claims_page(claims, ledger, _works(book, claims)),
         "book/figures.md": figures_page(book, profile, titles),
         "book/runtimes.md": runtimes_page(profile, stamps, titles),
     }
@@ -32,8 +37,14 @@ def title(book: Book, chapter: str) -> str:
     return next((line[2:].strip() for line in lines if line.startswith("# ")), chapter)
 
 
-def claims_page(claims: ClaimFile, ledger: Ledger, titles: Mapping[str, str]) -> str:
-    """The ledger: every claim with what was measured, by paper."""
+def claims_page(claims: ClaimFile, ledger: Ledger, works: Mapping[str, str]) -> str:
+    """The ledger: every claim with what was measured, by paper.
+
+    Args:
+        claims: what is claimed.
+        ledger: what was measured.
+        works: title of each paper by its bibliography key.
+    """
     subjects = claims.claims.values()
     parts = [
         "# Claims",
@@ -46,11 +57,26 @@ def claims_page(claims: ClaimFile, ledger: Ledger, titles: Mapping[str, str]) ->
         _count(ledger, len(claims.claims)),
     ]
     for paper, key in claims.papers.items():
-        rows = [_claim_row(s, ledger, titles) for s in subjects if s.paper == paper]
+        rows = [_claim_row(s, ledger) for s in subjects if s.paper == paper]
         if rows:
-            heads = ("Claim", "Measured", "Verdict", "Chapter")
-            parts += [f"## {{cite:t}}`{key}`", _table(heads, rows)]
+            link = f"[arXiv {paper}](https://arxiv.org/abs/{paper})"
+            heads = ("Claim", "Measured", "Verdict", "Where")
+            parts += [f"## {works[key]}", f"{{cite:t}}`{key}`, {link}", _table(heads, rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _works(book: Book, claims: ClaimFile) -> dict[str, str]:
+    """Title of each paper in the claims file, by its key."""
+    path = book.source / "references.bib"
+    entries = parse_file(path, bib_format="bibtex").entries
+    missing = [key for key in claims.papers.values() if key not in entries]
+    if missing:
+        raise NcbookError(f"{path} has no {missing[0]!r}", "Add it, or correct it in claims.yml")
+    return {key: _plain(entries[key].fields["title"]) for key in claims.papers.values()}
+
+
+def _plain(title: str) -> str:
+    return re.sub(r"[{}\\]", "", title)
 
 
 def _count(ledger: Ledger, total: int) -> str:
@@ -60,10 +86,10 @@ def _count(ledger: Ledger, total: int) -> str:
     return f"Claims so far: {total}. Verdicts: {', '.join(parts) or 'none'}."
 
 
-def _claim_row(subject: Claim, ledger: Ledger, titles: Mapping[str, str]) -> list[str]:
+def _claim_row(subject: Claim, ledger: Ledger) -> list[str]:
     statement = f"{escape(subject.statement)}<br><small>{escape(subject.tested)}</small>"
     record = ledger.get(subject.id)
-    chapter = escape(titles.get(subject.chapter, subject.chapter))
+    chapter = _short(subject.chapter)
     if record is None:
         return [statement, "–", "not yet tested", chapter]
     note = subject.rule(record.profile).reason or (record.fallback and f"on {record.fallback}")
@@ -75,6 +101,12 @@ def _claim_row(subject: Claim, ledger: Ledger, titles: Mapping[str, str]) -> lis
         verdict_markup(record.verdict),
         f'<a href="{subject.chapter}.html#claim-{subject.id}">{chapter}</a>',
     ]
+
+
+def _short(chapter: str) -> str:
+    """``Chapter 6`` for a chapter whose name begins with 06."""
+    digits = chapter.split("-")[0]
+    return f"Chapter&nbsp;{int(digits)}" if digits.isdecimal() else chapter
 
 
 def figures_page(book: Book, profile: str, titles: Mapping[str, str]) -> str:
@@ -134,10 +166,20 @@ def _runtime_row(chapter: str, stamp: Stamp, heading: str) -> list[str]:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """An HTML table: cells hold markup, and its container scrolls where the page is narrow."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{c}</td>' for c in cells)}</tr>" for cells in rows)
+    """An HTML table whose cells hold markup; on a narrow page each row becomes a card."""
+    # The roles repeat what the elements are, since the style sheet turns rows into cards there.
+    heads = list(heads)
+    head = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in heads)
+    body = "".join(_row(heads, cells) for cells in rows)
     return (
-        '<div class="pst-scrollable-table-container"><table class="table ncbook-table">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        '<div class="pst-scrollable-table-container"><table role="table" '
+        'class="table ncbook-table">'
+        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table></div>'
     )
+
+
+def _row(heads: Iterable[str], cells: Iterable[str]) -> str:
+    pairs = zip(heads, cells, strict=True)
+    inner = "".join(f'<td role="cell" data-label="{head}">{cell}</td>' for head, cell in pairs)
+    return f'<tr role="row">{inner}</tr>'

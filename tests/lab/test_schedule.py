@@ -21,12 +21,6 @@ def test_linear_rate_falls_evenly_and_never_to_zero() -> None:
     )
 
 
-def test_plateau_falls_once_near_the_end() -> None:
-    config = RunConfig(epochs=100, lr=0.1, schedule="plateau")
-    rates = [learning_rate(config, epoch) for epoch in (0, 89, 90, 99)]
-    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01])
-
-
 @pytest.mark.parametrize(("epochs", "count"), [(1, 1), (1, 16), (2, 5), (100, 16), (350, 30)])
 def test_measurements_begin_at_zero_and_end_at_the_end(epochs: int, count: int) -> None:
     measured = measured_epochs(epochs, count)
