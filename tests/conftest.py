@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,22 +19,31 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(autouse=True)
+def denormal_floats() -> None:
+    """Training switches denormal floats off for its process; other tests need them."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
+def call_ncbook(*arguments: str, cwd: Path = ROOT, **settings: str) -> Finished:
+    """Run ``ncbook …`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "ncbook", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | settings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
 @pytest.fixture
 def ncbook(tmp_path: Path) -> Callable[..., Finished]:
-    """Runs ``ncbook …`` in a process of its own, with a cache of its own unless told otherwise."""
+    """Runs ``ncbook …`` with a cache of the test's own, unless told otherwise."""
 
-    def call(*arguments: str, cwd: Path = ROOT, **settings: str) -> Finished:
-        own = {"NCBOOK_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
-        environment = os.environ | own | settings
-        command = [sys.executable, "-m", "ncbook", *arguments]
-        return subprocess.run(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+    def call(*arguments: str, **settings: Any) -> Finished:
+        return call_ncbook(*arguments, **{"NCBOOK_CACHE": str(tmp_path / "cache")} | settings)
 
     return call

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 import ncbook as package
 from ncbook.cli.app import app
 from ncbook.cli.console import duration, size
+from tests.conftest import call_ncbook
 
 Finished = subprocess.CompletedProcess[str]
 Call = Callable[..., Finished]
@@ -47,12 +49,23 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A cache with one run, made by the command line without a network in under a second."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "tiny.yml").write_text(yaml.safe_dump(TINY), encoding="utf-8")
+    found = call_ncbook(
+        "train", "tiny.yml", "--device", "cpu", cwd=folder, NCBOOK_CACHE=str(folder / "cache")
+    )
+    assert found.returncode == 0, found.stderr
+    return folder / "cache", run_id(found)
+
+
 @pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    """A run that takes no network and less than a second."""
-    path = tmp_path / "tiny.yml"
-    path.write_text(yaml.safe_dump(TINY), encoding="utf-8")
-    return path
+def stored(trained: tuple[Path, str], tmp_path: Path) -> str:
+    """The id of a run that this test's own cache holds."""
+    shutil.copytree(trained[0], tmp_path / "cache")
+    return trained[1]
 
 
 def run_id(found: Finished) -> str:
@@ -110,42 +123,45 @@ def test_data_get_and_verify(ncbook: Call) -> None:
     assert "ncbook data get mnist" in absent.stderr
 
 
-def test_train_then_the_store_has_it(ncbook: Call, tiny: Path, tmp_path: Path) -> None:
-    assert "No runs yet" in ncbook("runs", "list").stdout
-    found = ncbook("train", str(tiny), "--device", "cpu")
-    assert found.returncode == 0, found.stderr
-    name = run_id(found)
-    assert name in ncbook("runs", "list").stdout
-    shown = ncbook("runs", "show", name[:5]).stdout
-    assert "subset.train_size   100" in shown
+def test_an_empty_store_says_how_to_fill_it(ncbook: Call) -> None:
+    assert "No runs yet. Example: ncbook train" in ncbook("runs", "list").stdout
+
+
+def test_runs_list_is_not_cut_where_it_is_piped(ncbook: Call, stored: str) -> None:
+    (line,) = (line for line in ncbook("runs", "list").stdout.splitlines() if stored in line)
+    assert "ce digits 100 images resnet8 seed 0" in line
+
+
+def test_runs_show(ncbook: Call, stored: str) -> None:
+    shown = ncbook("runs", "show", stored[:5]).stdout
+    assert re.search(r"subset.train_size +100\b", shown)
     assert "nc1" in shown
 
-    again = ncbook("train", str(tiny), "--device", "cpu")
-    assert run_id(again) == name
-    other = ncbook("train", str(tiny), "--device", "cpu", "--seed", "1")
-    assert run_id(other) != name
 
+def test_runs_export_and_rm(ncbook: Call, stored: str, tmp_path: Path) -> None:
     target = tmp_path / "copy"
-    assert ncbook("runs", "export", name, str(target)).returncode == 0
-    exported = json.loads((target / name / "config.json").read_text(encoding="utf-8"))
+    assert ncbook("runs", "export", stored, str(target)).returncode == 0
+    exported = json.loads((target / stored / "config.json").read_text(encoding="utf-8"))
     assert exported["subset"]["train_size"] == 100
-
-    assert ncbook("runs", "rm", name).returncode == 0
-    assert name not in ncbook("runs", "list").stdout
-    assert run_id(other) in ncbook("runs", "list").stdout
+    assert ncbook("runs", "rm", stored).returncode == 0
+    assert stored not in ncbook("runs", "list").stdout
 
 
-def test_train_reads_json_too(ncbook: Call, tiny: Path, tmp_path: Path) -> None:
-    path = tmp_path / "tiny.json"
-    path.write_text(json.dumps(TINY), encoding="utf-8")
-    first, second = (ncbook("train", str(file), "--device", "cpu") for file in (tiny, path))
-    assert run_id(first) == run_id(second)
+def test_train_reads_json_and_finds_what_it_trained(
+    ncbook: Call, stored: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.json").write_text(json.dumps(TINY), encoding="utf-8")
+    again = ncbook("train", str(tmp_path / "tiny.json"), "--device", "cpu")
+    assert run_id(again) == stored
+    assert "from the store" in again.stdout
 
 
-def test_results_that_are_piped_are_not_cut(ncbook: Call, tiny: Path) -> None:
-    name = run_id(ncbook("train", str(tiny), "--device", "cpu"))
-    (line,) = (line for line in ncbook("runs", "list").stdout.splitlines() if name in line)
-    assert "ce digits 100 images resnet8 seed 0" in line
+def test_train_takes_the_seed_that_is_given(ncbook: Call, stored: str, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yml").write_text(yaml.safe_dump(TINY), encoding="utf-8")
+    other = ncbook("train", str(tmp_path / "tiny.yml"), "--device", "cpu", "--seed", "1")
+    assert run_id(other) != stored
+    assert "seed 1" in other.stdout
+    assert "from the store" not in other.stdout
 
 
 def test_bench_lists_every_script(ncbook: Call, root: Path) -> None:
@@ -181,22 +197,16 @@ def book(tmp_path: Path) -> Path:
     return folder
 
 
-def test_clean_keeps_runs_unless_asked(ncbook: Call, book: Path, tiny: Path) -> None:
-    name = run_id(ncbook("train", str(tiny), "--device", "cpu"))
+def test_clean_keeps_runs_unless_asked(ncbook: Call, book: Path, stored: str) -> None:
     found = ncbook("clean", cwd=book)
     assert found.returncode == 0, found.stderr
     assert not (book / "_build").exists()
-    assert name in ncbook("runs", "list").stdout
+    assert (book / "book").is_dir()
+    unanswered = ncbook("clean", "--cache", cwd=book)  # standard input is empty
+    assert unanswered.returncode == 1
+    assert stored in ncbook("runs", "list").stdout
     assert ncbook("clean", "--cache", "--yes", cwd=book).returncode == 0
     assert "No runs yet" in ncbook("runs", "list").stdout
-    assert (book / "book").is_dir()
-
-
-def test_clean_asks_before_it_removes_runs(ncbook: Call, book: Path, tiny: Path) -> None:
-    name = run_id(ncbook("train", str(tiny), "--device", "cpu"))
-    found = ncbook("clean", "--cache", cwd=book)  # standard input is empty: no answer
-    assert found.returncode == 1
-    assert name in ncbook("runs", "list").stdout
 
 
 def test_serve_shows_the_site_and_nothing_else(book: Path, root: Path) -> None:

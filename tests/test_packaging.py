@@ -129,6 +129,20 @@ def test_the_package_imports_only_what_it_declares() -> None:
             assert canonicalize_name(distribution) in known, f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("tests", ["book", "test"]), ("benchmarks", ["bench"])]
+)
+def test_tests_and_benchmarks_import_only_what_their_extras_declare(
+    folder: str, extras: list[str]
+) -> None:
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
+    known = names(map(Requirement, lines)) | {"ncbook", "tests", "benchmarks", "bootstrap"}
+    for path in (ROOT / folder).rglob("*.py"):
+        for name in imports(path):
+            distribution = COMES_WITH.get(name) or DISTRIBUTIONS.get(name, name)
+            assert canonicalize_name(distribution) in known, f"{path} imports {name}"
+
+
 def test_the_core_works_without_the_book_extra() -> None:
     core = names(map(Requirement, PROJECT["dependencies"])) | {"ncbook"}
     theory_and_lab = [*(ROOT / "ncbook").glob("*.py"), *(ROOT / "ncbook" / "lab").rglob("*.py")]

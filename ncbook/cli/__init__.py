@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _note_ctrl_c(number: int, frame: FrameType | None) -> None:
-    # Torch swallows a KeyboardInterrupt while it imports numpy, and fails over the rest later.
+    # Remembered, since torch swallows a KeyboardInterrupt while it imports numpy.
     ctrl_c.set()
     signal.default_int_handler(number, frame)
 

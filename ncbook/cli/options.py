@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ncbook.cli import ctrl_c
 from ncbook.errors import NcbookError
 
 
@@ -29,6 +30,9 @@ def known_device(name: str) -> str:
     """
     from ncbook.lab.device import pick_device
 
+    # Torch swallows a Ctrl-C that comes while it imports numpy.
+    if ctrl_c.is_set():
+        raise KeyboardInterrupt
     pick_device(name)
     return name
 

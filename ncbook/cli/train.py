@@ -30,16 +30,19 @@ def train(
 ) -> None:
     """Train one network, or load it if the store has it, or go on where it was interrupted."""
     from ncbook.lab import train as train_run
+    from ncbook.lab.runs import list_runs
 
     changes = {} if seed is None else {"seed": seed}
     if what.endswith(SUFFIXES):
         config = from_file(Path(what), changes)
     else:
         config = from_profile(what, profile, changes)
+    before = {record.id for record in list_runs() if record.state == "finished"}
     run = train_run(config, device, data_dir)
     print_history(run)
-    spent = duration(run.provenance["seconds"])
-    console().print(f"Run {run.id}: {config.label}, {config.epochs} epochs, trained in {spent}")
+    spent = f"trained in {duration(run.provenance['seconds'])}"
+    origin = f"from the store, {spent}" if run.id in before else spent
+    console().print(f"Run {run.id}: {config.label}, {config.epochs} epochs, {origin}")
     console().print(f"Kept in {run.folder}", markup=False)
 
 

@@ -34,6 +34,9 @@ class RunConfig:
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
         bind: batch-binding (2306.07960): this many fixed images of each class join every batch.
         lr, momentum, weight_decay: of SGD.
+        kernel_decay: weight decay of convolution kernels, if another than ``weight_decay``. Batch
+            normalisation makes the scale of a kernel irrelevant: decaying it only raises the
+            effective learning rate, up to where training becomes unstable.
         schedule: of the rate. ``linear`` falls evenly to zero; ``steps`` falls tenfold after a
             third and after two thirds of the epochs, as in 2306.07960's code (350; 116 and 232).
         augment: random flips and shifted crops.
@@ -52,6 +55,7 @@ class RunConfig:
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    kernel_decay: float | None = None
     schedule: Schedule = "linear"
     bind: int = 0
     augment: bool = False

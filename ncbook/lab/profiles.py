@@ -16,6 +16,13 @@ from ncbook.lab.runs import Run
 Settings = dict[str, Any]
 Key = TypeVar("Key", bound=Hashable)
 
+_LAPTOP_CE: Settings = {
+    "train_size": 500,
+    "epochs": 200,
+    "batch_size": 50,
+    "weight_decay": 1e-2,
+    "kernel_decay": 1e-3,
+}
 _LAPTOP_SCL: Settings = {"epochs": 80, "weight_decay": 5e-3, "test_size": 1000}
 _WHOLE: Settings = {
     "train_size": 50_000,
@@ -39,11 +46,11 @@ SIZES: dict[str, dict[str, Settings]] = {
         "all": {"train_size": 200, "test_size": 100, "epochs": 2, "batch_size": 100},
         "scl-step100": {"train_size": 300, "ratio": 15.0},
     },
-    # The weight decay is ten times the usual one: collapse takes a number of steps of the order of
-    # 1/(rate x decay), and a laptop has a thousand steps to spend, not a hundred thousand.
+    # Weight decay is ten to twenty times the usual: collapse takes a number of steps of the order
+    # of 1/(rate x decay), and a laptop has some thousand to spend, not a hundred thousand.
     "laptop": {
-        "all": {"train_size": 1000, "test_size": 2000},
-        "ce": {"epochs": 100, "batch_size": 50, "weight_decay": 5e-3},
+        "all": {"test_size": 2000},
+        "ce": _LAPTOP_CE,
         # Ten batches an epoch for each imbalance, so that equal epochs are equally many steps.
         "scl": _LAPTOP_SCL | {"train_size": 600, "batch_size": 60},
         "scl-step10": _LAPTOP_SCL | {"train_size": 1000, "batch_size": 55},

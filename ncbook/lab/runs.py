@@ -51,8 +51,16 @@ class Run:
 
     @property
     def terminal_epoch(self) -> int | None:
-        """Where the terminal phase begins: the first measured epoch without a training mistake."""
-        return next((r["epoch"] for r in self.history if r["train_accuracy"] == 1), None)
+        """Where the terminal phase begins: from this measured epoch on there's no training mistake.
+
+        None if the last measurement still has one.
+        """
+        begin = None
+        for row in reversed(self.history):
+            if row["train_accuracy"] < 1:
+                break
+            begin = row["epoch"]
+        return begin
 
     def curve(self, name: str) -> list[float]:
         """One column of the history, in the order of `epochs`."""

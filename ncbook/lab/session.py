@@ -51,9 +51,7 @@ class Session:
         self.test = put(part.test_images, part.test_labels)
         network = _initialise(self.config).to(memory_format=torch.channels_last)
         self.network = network.to(self.device)
-        names = ("lr", "momentum", "weight_decay")
-        settings = {name: getattr(self.config, name) for name in names}
-        self.optimiser = SGD(self.network.parameters(), **settings)
+        self.optimiser = _optimiser(self.network, self.config)
 
     def _on_device(self, images: np.ndarray, labels: np.ndarray) -> Split:
         pixels = normalise(torch.as_tensor(np.ascontiguousarray(images)), self.dataset.name)
@@ -210,3 +208,11 @@ def _initialise(config: RunConfig) -> Network:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         return build(config.model)
+
+
+def _optimiser(network: Network, config: RunConfig) -> SGD:
+    kernels = [p for p in network.parameters() if p.ndim == 4]
+    others = [p for p in network.parameters() if p.ndim != 4]
+    decay = config.weight_decay if config.kernel_decay is None else config.kernel_decay
+    groups = [{"params": kernels, "weight_decay": decay}, {"params": others}]
+    return SGD(groups, config.lr, config.momentum, weight_decay=config.weight_decay)

@@ -14,7 +14,6 @@ from nbformat import NotebookNode
 
 import ncbook
 from ncbook.lab import store
-from ncbook.lab.paths import writing
 from ncbook.press import artifacts, notebooks, stamps
 from ncbook.press.book import Book
 from ncbook.press.claimfile import LOCATION
@@ -76,20 +75,18 @@ class Job:
 
         Raises:
             CellError: if a cell fails.
-            NcbookError: if the disk is full or can't be written to.
+            OSError: if the disk is full or can't be written to.
         """
-        with writing(self.book.made):
-            work = self._workspace()
-            try:
-                return self._run_in(work, execution)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
+        work = self._workspace()
+        try:
+            return self._run_in(work, execution)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
     def keep_failed(self, notebook: NotebookNode) -> Path:
         """Write a notebook as far as it got to where its author can look at it."""
-        with writing(self.book.made):
-            self.failed.parent.mkdir(parents=True, exist_ok=True)
-            notebooks.save(notebook, self.failed)
+        self.failed.parent.mkdir(parents=True, exist_ok=True)
+        notebooks.save(notebook, self.failed)
         return self.failed
 
     def _workspace(self) -> Path:
@@ -157,7 +154,7 @@ class Job:
         final.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(final, ignore_errors=True)
         work.replace(final)
-        store.write_whole(self.path, lambda temporary: notebooks.save(notebook, temporary))
+        notebooks.save(notebook, self.path)
         self.failed.unlink(missing_ok=True)
 
 

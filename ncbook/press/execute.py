@@ -2,14 +2,10 @@
 
 import graphlib
 import os
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
-
-from filelock import FileLock, Timeout
 
 from ncbook.errors import NcbookError
 from ncbook.press import notebooks, stamps
@@ -17,6 +13,7 @@ from ncbook.press.book import Book
 from ncbook.press.chapter import Job
 from ncbook.press.claimfile import PROFILES
 from ncbook.press.kernel import CellError, Execution
+from ncbook.press.lock import working
 from ncbook.press.progress import Record, Status, Watch, print_records
 from ncbook.press.stamps import Stamp
 
@@ -89,23 +86,6 @@ def _check(profile: str, jobs: int) -> None:
         raise NcbookError(f"{jobs} jobs can't be run", "Use 1 or more", 2)
 
 
-@contextmanager
-def working(book: Book) -> Iterator[None]:
-    """Keeps any other process from executing or building the same book.
-
-    Raises:
-        NcbookError: if one is at it already.
-    """
-    book.made.mkdir(exist_ok=True)
-    try:
-        with FileLock(book.made / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise NcbookError(
-            f"Another process is executing or building {book.root}", "Wait until it has ended"
-        ) from error
-
-
 def _order(book: Book, names: list[str]) -> graphlib.TopologicalSorter[str]:
     """Chapters after those whose runs they share, if those are asked for too."""
     sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
@@ -174,7 +154,9 @@ class _Crew:
             try:
                 stamp = job.run(execution)
             except CellError as error:
-                self.watch.say(_describe(job, error, job.keep_failed(execution.notebook)))
+                if not execution.stopped:
+                    failed = job.keep_failed(execution.notebook)
+                    self.watch.say(_describe(job, error, failed))
                 return Record(job.chapter, "failed", note=str(error))
         self.watch.say(f"{job.chapter}: done in {stamp.seconds} s")
         return _record(job.chapter, "executed", stamp, why)

@@ -33,6 +33,7 @@ class Execution:
         notebook: as it is at the moment, outputs included.
         code_cell: the number of the code cell that is running, among `code_cells`, from 1.
         source: its code.
+        stopped: whether it was ended from outside.
         peak_memory: the most bytes that its kernel and the kernel's children were seen to hold.
     """
 
@@ -40,8 +41,8 @@ class Execution:
     code_cell: int = field(default=0, init=False)
     source: str = field(default="", init=False)
     peak_memory: int = field(default=0, init=False)
+    stopped: bool = field(default=False, init=False)
     _kernel: psutil.Process | None = field(default=None, init=False)
-    _stopped: bool = field(default=False, init=False)
 
     @property
     def code_cells(self) -> int:
@@ -50,7 +51,7 @@ class Execution:
 
     def enter(self, cell: NotebookNode, pid: int) -> None:
         """A cell is about to run in the kernel with that process id."""
-        if self._stopped:
+        if self.stopped:
             raise DeadKernelError("stopped")
         self.source = cell.source
         self.code_cell += _written(cell)
@@ -67,7 +68,7 @@ class Execution:
 
     def stop(self) -> None:
         """End the kernel and all its children at once."""
-        self._stopped = True
+        self.stopped = True
         with suppress(psutil.Error):
             for process in self._processes():
                 process.kill()
@@ -81,7 +82,8 @@ def _held(processes: list[psutil.Process]) -> int:
     """Bytes resident for all processes together; mapped files, such as torch's, count once."""
     infos = [process.memory_info() for process in processes]
     shared = [getattr(info, "shared", 0) for info in infos]  # only Linux tells, 0 elsewhere
-    return sum(info.rss for info in infos) - sum(shared) + max(shared, default=0)
+    held: int = sum(info.rss for info in infos) - sum(shared) + max(shared, default=0)
+    return held
 
 
 def _written(cell: NotebookNode) -> bool:

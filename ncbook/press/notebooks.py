@@ -1,5 +1,6 @@
 """Reading and writing notebook files."""
 
+import os
 from pathlib import Path
 from typing import cast
 
@@ -35,8 +36,17 @@ def load_source(path: Path) -> NotebookNode:
 
 
 def save(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook to a file."""
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
+    """Write a notebook to a file: whole, or not at all."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            nbformat.write(notebook, stream)  # type: ignore[no-untyped-call]
+            stream.flush()
+            # Without this a power cut after the rename can leave a name with nothing behind it.
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def tags(cell: NotebookNode) -> list[str]:

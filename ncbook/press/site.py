@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,13 +13,12 @@ import yaml
 from rich.console import Console
 
 from ncbook.errors import NcbookError
-from ncbook.lab.paths import writing
 from ncbook.press import checks
 from ncbook.press.book import Book
 from ncbook.press.claimfile import ClaimFile, load_claims
 from ncbook.press.claims import check_verdicts, collect
-from ncbook.press.execute import working
 from ncbook.press.figures import SITE_FOLDER
+from ncbook.press.lock import working
 from ncbook.press.pages import write_pages
 from ncbook.press.stamps import DamagedError, Stamp, find_staleness, hash_folder, read
 
@@ -42,7 +42,7 @@ def build(book: Book, profile: str) -> Path:
             is missing or shows what it shouldn't.
     """
     console = Console(stderr=True, highlight=False)
-    with working(book), writing(book.made):
+    with working(book):
         stamps = _stamps(book, profile)
         claims = load_claims(book.claims_file)
         for line in check_verdicts(collect(book.executed(profile)), claims, profile):
@@ -126,8 +126,10 @@ def _is_built(book: Book, digest: str) -> bool:
 def _build(book: Book, stage: Path, digest: str) -> None:
     # From scratch each time: Sphinx repeats no warning of a page that it doesn't read again, and
     # doesn't rewrite pages whose sidebar or glued numbers changed elsewhere.
-    output = book.made / "site"
-    shutil.rmtree(output, ignore_errors=True)
+    for left in book.made.glob("site-*"):  # by a build that failed or was killed
+        shutil.rmtree(left, ignore_errors=True)
+    # Under a new name: what a killed build was running may still be writing to the old one.
+    output = Path(tempfile.mkdtemp(prefix="site-", dir=book.made))
     _run_jupyter_book(book, stage, output)
     site = output / "_build" / "html"
     faults = checks.find_faults(book, site)

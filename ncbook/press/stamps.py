@@ -77,8 +77,10 @@ def read(path: Path) -> tuple[NotebookNode, Stamp]:
     try:
         notebook = notebooks.load(path)
         stamp = Stamp(**notebook.metadata[KEY])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(f"{type(error).__name__}: {error}") from error
+    except (ValueError, AttributeError) as error:  # what nbformat raises for other JSON, or none
+        raise DamagedError("it is no whole notebook") from error
+    except (KeyError, TypeError) as error:
+        raise DamagedError("it has no stamp of this version") from error
     if stamp.content != hash_content(notebook):
         raise DamagedError("its content isn't what was written")
     return notebook, stamp

@@ -13,8 +13,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
 # A colour that no figure uses on purpose: in the finished SVG it becomes the page's text colour.
 INK = "#010203"
-# Six hues that stay 0.12 apart or more in OKLab, for normal and (Machado et al. 2009) colour-blind
-# eyes alike, found by search; each has a line pattern too, since six hues are never quite enough.
+# Six hues that stay 0.1 apart or more in OKLab, for normal and (Machado et al. 2009) colour-blind
+# eyes alike, found by search; each has a line pattern too, since hues alone are never quite enough.
 COLOURS = {
     "blue": "#0060d8",
     "orange": "#d07800",

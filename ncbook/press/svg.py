@@ -23,7 +23,10 @@ def to_svg(fig: Figure, name: str, alt: str) -> str:
     """
     with matplotlib.rc_context({"svg.hashsalt": name}):
         stream = io.StringIO()
-        fig.savefig(stream, format="svg", metadata={"Date": None})
+        # Tight, so that no label is cut off and no empty margin is kept.
+        fig.savefig(
+            stream, format="svg", bbox_inches="tight", pad_inches=0.04, metadata={"Date": None}
+        )
     root = ElementTree.fromstring(stream.getvalue())
     _drop(root, "metadata", "style")
     _prefix_ids(root, name)

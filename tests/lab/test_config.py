@@ -21,6 +21,7 @@ OTHER = RunConfig(
     lr=0.05,
     momentum=0.8,
     weight_decay=1e-3,
+    kernel_decay=1e-4,
     schedule="steps",
     bind=1,
     augment=True,

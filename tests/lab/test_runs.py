@@ -8,7 +8,7 @@ import pytest
 
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
-from ncbook.lab.runs import export_run, find_run, list_runs, load_run, remove_run
+from ncbook.lab.runs import Run, export_run, find_run, list_runs, load_run, remove_run
 from ncbook.lab.training import train
 
 FILES = [
@@ -75,3 +75,14 @@ def test_an_ambiguous_prefix_is_refused(runs: Path, quick: RunConfig) -> None:
         train(dataclasses.replace(quick, seed=seed), "cpu")
     with pytest.raises(NcbookError, match="2 runs"):
         find_run("")
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "begin"),
+    [([0.1, 1.0, 0.9, 1.0, 1.0], 3), ([0.1, 0.9], None), ([1.0, 1.0], 0), ([1.0, 0.5], None)],
+)
+def test_the_terminal_phase_begins_after_the_last_mistake(
+    quick: RunConfig, accuracies: list[float], begin: int | None
+) -> None:
+    history = [{"epoch": e, "train_accuracy": a} for e, a in enumerate(accuracies)]
+    assert Run(Path("x"), quick, history, {}).terminal_epoch == begin

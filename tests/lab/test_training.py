@@ -44,13 +44,15 @@ def plain_loop(config: RunConfig, orders: list[list[Tensor]]) -> dict[str, Tenso
             cross_entropy(net(images[rows])[1], labels[rows]).backward()
             with torch.no_grad():
                 for name, p in net.named_parameters():
-                    velocity[name].mul_(config.momentum).add_(p.grad + config.weight_decay * p)
+                    decay = config.kernel_decay if p.ndim == 4 else config.weight_decay
+                    velocity[name].mul_(config.momentum).add_(p.grad + decay * p)
                     p.sub_(rate * velocity[name])
     return net.state_dict()
 
 
 def test_agrees_with_a_plain_loop(runs: Path, tiny: RunConfig) -> None:
-    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), lr=0.02, epochs=3)
+    settings = {"weight_decay": 0.05, "kernel_decay": 0.01, "lr": 0.01, "epochs": 3}
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), **settings)
     session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
     everything = session.train[1].clone()
     session.train = (torch.arange(len(everything)), everything)
