@@ -150,7 +150,7 @@ class _Crew:
             return _record(job.chapter, "current", stamp)
         execution = Execution(notebooks.load_source(job.book.notebook(job.chapter)))
         with self.watch.following(job.chapter, execution):
-            self.watch.say(f"{job.chapter}: executing, {why}")
+            self.watch.say(f"{job.chapter}: executing ({why})")
             try:
                 stamp = job.run(execution)
             except CellError as error:

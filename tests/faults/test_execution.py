@@ -160,7 +160,7 @@ def test_a_damaged_copy_is_named_set_aside_and_made_anew(
     (aside,) = path.parent.glob("01-first.ipynb.damaged-*")
     assert aside.read_bytes() == good[: int(keep * len(good))]
     shown = capsys.readouterr().err
-    assert f"01-first: executing, the copy was damaged and set aside as {aside.name}" in shown
+    assert f"01-first: executing (the copy was damaged and set aside as {aside.name})" in shown
 
 
 def test_a_figure_without_alt_text_fails_its_chapter(
