@@ -227,6 +227,7 @@ def test_the_wheel_holds_only_the_package(tmp_path: Path) -> None:
         "pip",
         "wheel",
         "--no-deps",
+        "--no-build-isolation",
         "--quiet",
         "-w",
         str(tmp_path),

@@ -18,7 +18,7 @@ from ncbook.press.progress import Record, Status, Watch, print_records
 from ncbook.press.stamps import Stamp
 
 TICK = 0.2  # seconds between two looks at the kernels
-SHOWN_LINES = 5  # of a failing cell
+SHOWN_LINES = 12  # of a failing cell
 
 
 class ExecutionError(NcbookError):
