@@ -40,4 +40,5 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     kind = "Apple GPU" if device.type == "mps" else "CPU"
-    return f"{kind} {platform.machine()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{kind} {platform.machine()}, {threads} thread{'s' if threads > 1 else ''}"
