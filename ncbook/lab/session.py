@@ -214,5 +214,5 @@ def _optimiser(network: Network, config: RunConfig) -> SGD:
     kernels = [p for p in network.parameters() if p.ndim == 4]
     others = [p for p in network.parameters() if p.ndim != 4]
     decay = config.weight_decay if config.kernel_decay is None else config.kernel_decay
-    groups = [{"params": kernels, "weight_decay": decay}, {"params": others}]
+    groups: list[dict[str, Any]] = [{"params": kernels, "weight_decay": decay}, {"params": others}]
     return SGD(groups, config.lr, config.momentum, weight_decay=config.weight_decay)

@@ -46,8 +46,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.arch not in TRUNKS:
-            cause = f"there is no model called {self.arch!r}"
-            raise NcbookError(cause, f"choose one of {', '.join(TRUNKS)}", exit_code=2)
+            cause = f"There is no model called {self.arch!r}"
+            raise NcbookError(cause, f"Choose one of {', '.join(TRUNKS)}", exit_code=2)
         _require_whole("in_channels", self.in_channels, least=1)
         _require_whole("num_classes", self.num_classes, least=2)
         if self.projection is not None:
@@ -58,11 +58,11 @@ class ModelConfig:
 
 def _require_whole(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        cure = f"give a whole number of at least {least}"
-        raise NcbookError(f"the model's {name} is {value!r}", cure, exit_code=2)
+        cure = f"Give a whole number of at least {least}"
+        raise NcbookError(f"The model's {name} is {value!r}", cure, exit_code=2)
 
 
 def _require_flag(name: str, value: object) -> None:
     # A string such as "false" would count as true.
     if not isinstance(value, bool):
-        raise NcbookError(f"the model's {name} is {value!r}", "give true or false", exit_code=2)
+        raise NcbookError(f"The model's {name} is {value!r}", "Give true or false", exit_code=2)

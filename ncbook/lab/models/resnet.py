@@ -48,7 +48,7 @@ class PaddedShortcut(nn.Module):
 def resnet8(in_channels: int, final_relu: bool) -> Trunk:
     """Three basic blocks, projection shortcuts: the net of the laptop profile.
 
-    Its stem has stride 2: a quarter of the work, and no phenomenon of the book depends on it.
+    Its stem has stride 2: the later layers see a quarter of the pixels.
     """
     widths, stem_stride = (16, 32, 64), 2
     depths = (1, 1, 1)
