@@ -37,7 +37,9 @@ WORLD = World(tiny_arrays(train=300))
 SIZE = len(WORLD.archive)
 PART = Path("data", "downloads", "tiny", f"{ARCHIVE}.part")
 PREPARE = """
-import sys
+import signal, sys
+# Under a test run started in the background, shells hand on an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ncbook.lab.data.preparing import prepare
 from tests.data_world import World, tiny_arrays
 world = World(tiny_arrays(train=300))

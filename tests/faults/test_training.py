@@ -15,7 +15,9 @@ from ncbook.lab.paths import data_dir
 
 SETTINGS = {"train_size": 200, "test_size": 20, "epochs": 40, "batch_size": 50}
 SCRIPT = """
-import json, sys
+import json, signal, sys
+# Under a test run started in the background, shells hand on an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from ncbook.lab import session
 from ncbook.lab.profiles import profile
 from ncbook.lab.training import train
