@@ -6,11 +6,11 @@ appear at once.
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
-from types import FrameType
 
 INTERRUPTED = 130  # what shells give a program that ended by SIGINT
-ctrl_c = Event()
 
 
 def main() -> None:
@@ -18,7 +18,6 @@ def main() -> None:
     # A redirected stream on Windows takes the system's code page, which has no − or × in it.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    signal.signal(signal.SIGINT, _note_ctrl_c)
     try:
         from ncbook.cli.app import app
 
@@ -27,14 +26,24 @@ def main() -> None:
         sys.exit(interrupted())
 
 
-def _note_ctrl_c(number: int, frame: FrameType | None) -> None:
-    # Remembered, since torch swallows a KeyboardInterrupt while it imports numpy.
-    ctrl_c.set()
-    signal.default_int_handler(number, frame)
-
-
 def interrupted() -> int:
     """Say that Ctrl-C ended the program; returns the exit code."""
     line = "Interrupted. What was finished is kept; the same command goes on from there."
     print(line, file=sys.stderr)
     return INTERRUPTED
+
+
+@contextmanager
+def ctrl_c_waits() -> Iterator[None]:
+    """Have Ctrl-C raise KeyboardInterrupt at the end of the block only.
+
+    For imports of torch: its C++ part swallows the exception, or dies of it.
+    """
+    pressed = Event()
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed.is_set():
+        raise KeyboardInterrupt

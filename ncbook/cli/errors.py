@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from ncbook.cli import INTERRUPTED, ctrl_c, interrupted
+from ncbook.cli import INTERRUPTED, interrupted
 from ncbook.errors import NcbookError
 
 
@@ -38,8 +38,6 @@ class ReportingGroup(TyperGroup):
         except NcbookError as error:
             self._fail(error)
         except Exception as error:  # the boundary: a reader gets a line, --debug gets the traceback
-            if ctrl_c.is_set():
-                sys.exit(interrupted())
             what = f"Unexpected {type(error).__name__}: {error}".rstrip(".")
             self._fail(NcbookError(what, "Run it again as `ncbook --debug …` to see where"))
 

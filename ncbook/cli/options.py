@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ncbook.cli import ctrl_c
+from ncbook.cli import ctrl_c_waits
 from ncbook.errors import NcbookError
 
 
@@ -28,11 +28,8 @@ def known_device(name: str) -> str:
     Raises:
         NcbookError: if it can't (exit code 2).
     """
-    from ncbook.lab.device import pick_device
-
-    # Torch swallows a Ctrl-C that comes while it imports numpy.
-    if ctrl_c.is_set():
-        raise KeyboardInterrupt
+    with ctrl_c_waits():
+        from ncbook.lab.device import pick_device
     pick_device(name)
     return name
 
