@@ -67,13 +67,14 @@ class RunConfig:
         for name, kind in (("loss", Loss), ("precision", Precision), ("schedule", Schedule)):
             if getattr(self, name) not in get_args(kind):
                 _refuse(name, getattr(self, name), f"one of {', '.join(get_args(kind))}")
-        for name in ("epochs", "measurements", "temperature", "lr"):
-            if not getattr(self, name) > 0:
-                _refuse(name, getattr(self, name), "a number above 0")
-        if self.batch_size < 2:
-            _refuse("batch_size", self.batch_size, "2 or more")
-        if self.bind < 0:
-            _refuse("bind", self.bind, "0 or more")
+        for name, least in (("epochs", 1), ("measurements", 1), ("batch_size", 2), ("bind", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < least:
+                _refuse(name, value, f"a whole number of at least {least}")
+        for name in ("temperature", "lr"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value > 0:
+                _refuse(name, value, "a number above 0")
         if self.loss == "ce" and not self.model.classifier:
             _refuse("model.classifier", False, "True: cross-entropy needs logits")
 

@@ -104,8 +104,9 @@ def test_a_damaged_copy_is_refused_by_name_and_executing_cures_it(book: Book) ->
     before = pages(book)
     execute(book, "smoke")
     build(book, "smoke")
-    changed = [path for path, text in pages(book).items() if text != before[path]]
-    assert [Path(path).name for path in changed] == ["runtimes.html"], "executed anew, the same"
+    changed = {Path(path).name for path, text in pages(book).items() if text != before[path]}
+    # Only measured times and sizes may differ, and by chance even those may agree.
+    assert changed <= {"runtimes.html"}, "executed anew, the same"
 
 
 def test_another_profiles_chapters_do_not_count(book: Book) -> None:

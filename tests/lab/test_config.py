@@ -61,6 +61,8 @@ def test_configuration_survives_json() -> None:
         ({"schedule": "cosine"}, "schedule"),
         ({"bind": -1}, "bind"),
         ({"epochs": 0}, "epochs"),
+        ({"epochs": "soon"}, "epochs"),
+        ({"lr": "fast"}, "lr"),
         ({"lr": -1.0}, "lr"),
         ({"temperature": float("nan")}, "temperature"),
         ({"batch_size": 1}, "batch_size"),
