@@ -23,7 +23,7 @@ _LAPTOP_CE: Settings = {
     "weight_decay": 1e-2,
     "kernel_decay": 1e-3,
 }
-_LAPTOP_SCL: Settings = {"epochs": 80, "weight_decay": 5e-3, "test_size": 200}
+_LAPTOP_SCL: Settings = {"epochs": 72, "weight_decay": 5e-3, "test_size": 200}
 _WHOLE: Settings = {
     "train_size": 50_000,
     "test_size": 10_000,
