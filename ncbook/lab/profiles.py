@@ -51,8 +51,8 @@ SIZES: dict[str, dict[str, Settings]] = {
     "laptop": {
         "all": {"test_size": 2000},
         "ce": _LAPTOP_CE,
-        # Ten batches an epoch for each imbalance, so that equal epochs are equally many steps.
-        "scl": _LAPTOP_SCL | {"train_size": 600, "batch_size": 60},
+        # Ten batches an epoch for each imbalance, so that an epoch is the same number of steps.
+        "scl": _LAPTOP_SCL | {"train_size": 600, "batch_size": 60, "epochs": 80},
         "scl-step10": _LAPTOP_SCL | {"train_size": 1000, "batch_size": 55},
         "scl-step100": _LAPTOP_SCL | {"train_size": 2000, "batch_size": 101},
     },
