@@ -82,8 +82,8 @@ def test_every_claim_of_the_chapter_is_in_the_ledger_and_the_other_way_round(cha
 
 
 @chapters
-def test_the_code_of_solutions_runs(chapter: str) -> None:
+def test_the_code_of_solutions_compiles(chapter: str) -> None:
     """Each indented block of a solution is code: it must at least be Python that compiles."""
     for solution in re.findall(r"^```\{solution\}.*?^```$", prose(chapter), re.M | re.S):
         block = "\n".join(ln[4:] for ln in solution.splitlines() if ln.startswith("    "))
-        compile(block, chapter, "exec")
+        assert compile(block, chapter, "exec")
