@@ -62,7 +62,7 @@ def test_unknown_names_are_wrong_usage(
         ("epochs: [1", "expected ',' or ']'"),
         ("just words", "expected settings with names, got str"),
         ("epoch: 3", "Unknown setting 'epoch'"),
-        ("epochs: soon", "isn't a run configuration"),
+        ("epochs: soon", "The run's epochs is 'soon'"),
         ("epochs: 0", "epochs is 0"),
         ("model: {arch: resnet9}", "resnet9"),
         ("dataset: cifar11", "There is no data set 'cifar11'"),
