@@ -13,7 +13,9 @@ from ncbook.lab.models import ModelConfig
 Loss = Literal["ce", "scl"]
 Precision = Literal["float32", "bfloat16"]
 Schedule = Literal["linear", "steps"]
+Batching = Literal["reshuffled", "fixed", "balanced"]
 T = TypeVar("T")
+_CHOICES = {"loss": Loss, "precision": Precision, "schedule": Schedule, "batching": Batching}
 
 # Raise this when a change to training, models or losses changes what a configuration computes:
 # every stored run then counts as another one and is trained anew.
@@ -32,6 +34,8 @@ class RunConfig:
         temperature: τ of the supervised contrastive loss; cross-entropy ignores it.
         epochs: passes over the training images.
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
+        batching: ``reshuffled`` cuts an epoch anew each time, ``fixed`` once for all (2306.07960's
+            two schemes), ``balanced`` fills every batch with the same number of each class.
         bind: batch-binding (2306.07960): this many fixed images of each class join every batch.
         lr, momentum, weight_decay: of SGD.
         kernel_decay: weight decay of convolution kernels, if another than ``weight_decay``. Batch
@@ -52,6 +56,7 @@ class RunConfig:
     temperature: float = 0.1
     epochs: int = 100
     batch_size: int = 128
+    batching: Batching = "reshuffled"
     lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -64,7 +69,7 @@ class RunConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, kind in (("loss", Loss), ("precision", Precision), ("schedule", Schedule)):
+        for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
                 _refuse(name, getattr(self, name), f"one of {', '.join(get_args(kind))}")
         for name, least in (("epochs", 1), ("measurements", 1), ("batch_size", 2), ("bind", 0)):
@@ -75,6 +80,8 @@ class RunConfig:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value > 0:
                 _refuse(name, value, "a number above 0")
+        if self.batching == "balanced" and self.batch_size < self.model.num_classes:
+            _refuse("batch_size", self.batch_size, "at least one image of each class")
         if self.loss == "ce" and not self.model.classifier:
             _refuse("model.classifier", False, "True: cross-entropy needs logits")
 
@@ -90,8 +97,11 @@ class RunConfig:
         images = f"{part.train_size} images"
         if part.imbalance != "none":
             images += f" {part.imbalance} R={part.ratio:g}"
-        relu = "" if self.model.final_relu else " without last ReLU"
-        return f"{self.loss} {self.dataset} {images} {self.model.arch}{relu} seed {self.seed}"
+        net = self.model.arch + (f" width {self.model.width}" if self.model.width else "")
+        last = self.model.last_activation
+        ending = "" if last == "relu" else f" last {last}"
+        cut = "" if self.batching == "reshuffled" else f" {self.batching} batches"
+        return f"{self.loss} {self.dataset} {images} {net}{ending}{cut} seed {self.seed}"
 
     def to_dict(self) -> dict[str, Any]:
         """As nested plain dictionaries, for JSON."""

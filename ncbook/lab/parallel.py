@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
-from ncbook.lab.data import load_dataset
+from ncbook.lab.data import class_counts, load_dataset
 from ncbook.lab.device import pick_device
 from ncbook.lab.runs import Run, load_run
 from ncbook.lab.training import note, obtain
@@ -72,7 +72,8 @@ def _shares(configs: list[RunConfig], count: int) -> list[list[RunConfig]]:
 
 
 def _cost(config: RunConfig) -> float:
-    return config.epochs * config.subset.train_size
+    images = sum(class_counts(config.subset, config.model.num_classes))
+    return config.epochs * images * (config.model.width or 16)
 
 
 def _start(configs: list[RunConfig], device: str, data_dir: str | Path | None) -> Worker:

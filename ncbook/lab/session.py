@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy, normalize
 from torch.optim import SGD
 
 import ncbook
+from ncbook.batching import BatchBinding, BatchPlan, ClassBalanced, Fixed, Reshuffled
 from ncbook.errors import NcbookError
 from ncbook.lab import checkpoint
 from ncbook.lab.config import RunConfig
@@ -49,6 +50,7 @@ class Session:
         part, put = subset(self.dataset, self.config.subset), self._on_device
         self.train = put(part.train_images, part.train_labels)
         self.test = put(part.test_images, part.test_labels)
+        self.plan = _plan(self.config, part.train_labels)
         network = _initialise(self.config).to(memory_format=torch.channels_last)
         self.network = network.to(self.device)
         self.optimiser = _optimiser(self.network, self.config)
@@ -92,26 +94,15 @@ class Session:
         return loss
 
     def batches(self) -> Iterator[Split]:
-        """The epoch's batches, of equal size up to one image, in an order set by seed and epoch.
-
-        Nothing is dropped, and no batch is much smaller than the others: a small last batch would
-        leave anchors without positives.
-        """
+        """The epoch's batches, as the configuration plans them."""
+        self.plan.set_epoch(self.epoch)
         # Made from (seed, epoch) alone, so a resumed run needs no generator state.
         generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
         images, labels = self.train
-        order = torch.randperm(len(labels), generator=generator).to(self.device)
-        bound = self.bound()
-        for rows in order.tensor_split(math.ceil(len(order) / self.config.batch_size)):
-            rows = torch.cat([rows, bound[~torch.isin(bound, rows)]])
+        for planned in self.plan.batches():
+            rows = planned.to(self.device)
             batch = images[rows]
             yield (augment(batch, generator) if self.config.augment else batch), labels[rows]
-
-    def bound(self) -> Tensor:
-        """The images that join every batch: the first few of each class."""
-        labels = self.train[1]
-        firsts = [(labels == c).nonzero()[: self.config.bind, 0] for c in labels.unique()]
-        return torch.cat(firsts)
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step of gradient descent; returns the batch's loss, detached."""
@@ -198,6 +189,18 @@ class Session:
             "ncbook": ncbook.__version__,
             "torch": torch.__version__,
         }
+
+
+def _plan(config: RunConfig, labels: np.ndarray) -> BatchPlan:
+    """How the run cuts its training images, labels (n,), into batches."""
+    plan: BatchPlan
+    if config.batching == "balanced":
+        per_class = config.batch_size // config.model.num_classes
+        plan = ClassBalanced(labels, per_class, config.seed)
+    else:
+        cut = Fixed if config.batching == "fixed" else Reshuffled
+        plan = cut(labels, config.batch_size, config.seed)
+    return BatchBinding(plan, labels, config.bind) if config.bind else plan
 
 
 _PROGRESS = ("epoch", "seconds", "history", "means", "snapshots")

@@ -14,6 +14,7 @@ from ncbook.errors import NcbookError
 HOLDS, PARTLY, FAILS, UNTESTABLE = "holds", "holds in part", "does not hold", "not testable"
 VERDICTS = (HOLDS, PARTLY, FAILS, UNTESTABLE)
 PROFILES = ("smoke", "laptop", "gpu", "paper")
+OWN = "book"  # what stands for a paper where the claim is the book's own
 DEFAULT = "default"
 LOCATION = "NCBOOK_CLAIMS"
 _TEXTS = ("id", "paper", "chapter", "statement", "tested", "measure")
@@ -124,7 +125,7 @@ class _Entry:
         if unknown:
             raise self.fail(f"unknown field {unknown[0]!r}", "See the header of the file")
         texts = {name: self._text(name) for name in _TEXTS}
-        if texts["paper"] not in papers:
+        if texts["paper"] not in {OWN, *papers}:
             raise self.fail(f"paper {texts['paper']!r} is not under papers", "Add it there")
         return Claim(
             **texts,

@@ -17,6 +17,7 @@ from ncbook.press import artifacts
 from ncbook.press.claimfile import (
     FAILS,
     HOLDS,
+    OWN,
     PARTLY,
     UNTESTABLE,
     Claim,
@@ -170,6 +171,7 @@ def _line(subject: Claim, record: Record) -> str:
 def _box(subject: Claim, record: Record) -> str:
     """The verdict as a note on the page; its few styles serve where the book's sheet is absent."""
     text = html.escape
+    source = "this book" if subject.paper == OWN else f"arXiv {subject.paper}"
     rows = [
         ("Tested", text(subject.tested)),
         ("Measured", f"{text(subject.measure)}: {text(measured(subject, record))}"),
@@ -181,7 +183,7 @@ def _box(subject: Claim, record: Record) -> str:
     return (
         f'<section id="claim-{text(subject.id)}" class="ncbook-claim" aria-label="Claim" '
         'style="border:1px solid;border-radius:6px;padding:.5em 1em;margin:1em 0">'
-        f"<p><strong>Claim</strong> (arXiv {text(subject.paper)}): {text(subject.statement)}</p>"
+        f"<p><strong>Claim</strong> ({text(source)}): {text(subject.statement)}</p>"
         f"<dl>{terms}</dl>{notes}</section>"
     )
 

@@ -10,7 +10,7 @@ from pybtex.database import parse_file  # type: ignore[import-untyped]
 from ncbook.errors import NcbookError
 from ncbook.press import artifacts, notebooks
 from ncbook.press.book import Book
-from ncbook.press.claimfile import VERDICTS, Claim, ClaimFile
+from ncbook.press.claimfile import OWN, VERDICTS, Claim, ClaimFile
 from ncbook.press.claims import SHOWN, Ledger, collect, measured, verdict_markup
 from ncbook.press.figures import SITE_FOLDER, number
 from ncbook.press.progress import megabytes, seconds
@@ -56,12 +56,15 @@ def claims_page(claims: ClaimFile, ledger: Ledger, works: Mapping[str, str]) -> 
         "not hold here* speaks of this book's experiment, at its scale.",
         _count(ledger, len(claims.claims)),
     ]
-    for paper, key in claims.papers.items():
+    headings = {
+        paper: f"## {works[key]}\n\n{{cite:t}}`{key}`, [arXiv {paper}](https://arxiv.org/abs/{paper})"
+        for paper, key in claims.papers.items()
+    }
+    headings[OWN] = "## This book\n\nStatements of our own, tested like the others."
+    for paper, heading in headings.items():
         rows = [_claim_row(s, ledger) for s in subjects if s.paper == paper]
         if rows:
-            link = f"[arXiv {paper}](https://arxiv.org/abs/{paper})"
-            heads = ("Claim", "Measured", "Verdict", "Where")
-            parts += [f"## {works[key]}", f"{{cite:t}}`{key}`, {link}", _table(heads, rows)]
+            parts += [heading, _table(("Claim", "Measured", "Verdict", "Where"), rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -13,11 +13,12 @@ from ncbook.lab.profiles import EXPERIMENTS, PROFILES, SEEDS, assemble, profile
 OTHER = RunConfig(
     dataset="mnist",
     subset=SubsetConfig(train_size=500, imbalance="step", ratio=10.0),
-    model=ModelConfig(final_relu=False, classifier=False),
+    model=ModelConfig(last_activation="none", classifier=False),
     loss="scl",
     temperature=0.2,
     epochs=7,
     batch_size=64,
+    batching="fixed",
     lr=0.05,
     momentum=0.8,
     weight_decay=1e-3,
@@ -58,6 +59,8 @@ def test_configuration_survives_json() -> None:
     [
         ({"loss": "hinge"}, "loss"),
         ({"precision": "float8"}, "precision"),
+        ({"batching": "sorted"}, "batching"),
+        ({"batching": "balanced", "batch_size": 9}, "batch_size"),
         ({"schedule": "cosine"}, "schedule"),
         ({"bind": -1}, "bind"),
         ({"epochs": 0}, "epochs"),
@@ -93,8 +96,8 @@ def test_smoke_is_small_and_claims_have_three_seeds() -> None:
 
 
 def test_settings_find_their_place() -> None:
-    config = assemble({"loss": "scl", "ratio": 10.0, "imbalance": "lt", "final_relu": False})
-    assert (config.subset.ratio, config.model.final_relu, config.loss) == (10.0, False, "scl")
+    config = assemble({"loss": "scl", "ratio": 10.0, "imbalance": "lt", "last_activation": "none"})
+    assert (config.subset.ratio, config.model.last_activation, config.loss) == (10.0, "none", "scl")
 
 
 @pytest.mark.parametrize(

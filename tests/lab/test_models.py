@@ -206,7 +206,7 @@ def test_grey_images_of_28_pixels_fit(arch: str) -> None:
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_final_relu_is_the_one_before_the_pooling_and_nothing_else(arch: str) -> None:
-    closed, opened = seeded(arch), seeded(arch, final_relu=False)
+    closed, opened = seeded(arch), seeded(arch, last_activation="none")
     x = images()
     h = closed.features(x)
     assert (h >= 0).all()
@@ -222,6 +222,35 @@ def test_final_relu_is_the_one_before_the_pooling_and_nothing_else(arch: str) ->
     assert_same_weights(closed, opened)
 
 
+@pytest.mark.parametrize(
+    ("name", "curve"),
+    [
+        ("leaky_relu", lambda x: torch.where(x > 0, x, 0.01 * x)),
+        ("elu", lambda x: torch.where(x > 0, x, x.exp() - 1)),
+        ("gelu", lambda x: x * (1 + torch.erf(x / 2**0.5)) / 2),
+    ],
+)
+def test_other_last_activations_follow_their_formulas(name: str, curve: Any) -> None:
+    network, opened = seeded(last_activation=name), seeded(last_activation="none")
+    expected = curve(opened.trunk[:-2](images())).mean((2, 3))
+    torch.testing.assert_close(network.features(images()), expected)
+    assert_same_weights(network, opened)
+
+
+def test_width_and_depth_of_small_nets() -> None:
+    assert [seeded(width=w).dim for w in (8, 16, 32)] == [32, 64, 128]
+    assert count_parameters(seeded(width=16)) == count_parameters(seeded())
+    for arch, convolutions in (("resnet8", 7), ("resnet14", 13), ("resnet20", 19)):
+        layers = [m for m in seeded(arch).modules() if isinstance(m, nn.Conv2d)]
+        assert sum(layer.kernel_size == (3, 3) for layer in layers) == convolutions
+
+
+def test_only_small_nets_have_a_width() -> None:
+    with pytest.raises(NcbookError, match="width") as caught:
+        ModelConfig("vgg11", width=16)
+    assert "resnet14" in caught.value.cure
+
+
 def number_of_relus(network: nn.Module) -> int:
     return sum(isinstance(layer, nn.ReLU) for layer in network.modules())
 
@@ -233,7 +262,7 @@ def assert_same_weights(a: nn.Module, b: nn.Module) -> None:
 
 
 def test_final_relu_follows_the_projection_head_and_spares_the_trunk() -> None:
-    closed, opened = seeded(projection=16), seeded(projection=16, final_relu=False)
+    closed, opened = seeded(projection=16), seeded(projection=16, last_activation="none")
     x = images()
     assert (closed.features(x) >= 0).all()
     assert torch.equal(closed.features(x), relu(opened.features(x)))
@@ -334,8 +363,10 @@ def test_unknown_architecture_lists_the_known_ones() -> None:
         ("projection", 0),
         ("projection", -4),
         ("projection", True),
-        ("final_relu", "false"),
-        ("final_relu", 1),
+        ("last_activation", "softmax"),
+        ("last_activation", True),
+        ("width", 0),
+        ("width", 8.0),
         ("classifier", None),
     ],
 )

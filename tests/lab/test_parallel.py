@@ -55,10 +55,10 @@ def test_an_error_in_a_worker_reaches_the_reader(cache: Path, tiny: RunConfig) -
 def test_a_plan_keeps_its_keys(cache: Path) -> None:
     lab = profile("smoke", device="cpu")
     settings = {"epochs": 1, "train_size": 40, "test_size": 20, "batch_size": 20}
-    plan = {relu: lab.configs("scl", final_relu=relu, **settings) for relu in (True, False)}
-    for relu, runs in lab.run(plan).items():
+    plan = {last: lab.configs("scl", last_activation=last, **settings) for last in ("relu", "none")}
+    for last, runs in lab.run(plan).items():
         assert [run.config.seed for run in runs] == [0, 1]
-        assert {run.config.model.final_relu for run in runs} == {relu}
+        assert {run.config.model.last_activation for run in runs} == {last}
 
 
 def test_shares_are_even(tiny: RunConfig) -> None:

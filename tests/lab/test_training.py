@@ -83,13 +83,28 @@ def test_binding_adds_fixed_images_of_each_class_once(tiny: RunConfig) -> None:
     session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
     labels = session.train[1]
     session.train = (torch.arange(60), labels)
-    bound = session.bound().tolist()
+    bound = session.plan.bound.tolist()
     assert sorted(labels[bound].tolist()) == [c for c in range(10) for _ in range(2)]
     for rows, _ in session.batches():
         assert set(bound) <= set(rows.tolist())
         assert len(set(rows.tolist())) == len(rows)
     own = torch.cat([rows for rows, _ in session.batches()]).unique()
     assert own.tolist() == list(range(60))
+
+
+def test_fixed_batches_stay_and_balanced_ones_hold_every_class_alike(tiny: RunConfig) -> None:
+    session = Session(
+        dataclasses.replace(tiny, batching="fixed"), load_dataset("cifar10"), torch.device("cpu")
+    )
+    session.train = (torch.arange(60), session.train[1])
+    first = [rows for rows, _ in session.batches()]
+    session.epoch = 1
+    assert all(map(torch.equal, first, [rows for rows, _ in session.batches()]))
+
+    balanced = dataclasses.replace(tiny, batching="balanced", batch_size=25)
+    session = Session(balanced, load_dataset("cifar10"), torch.device("cpu"))
+    counts = [labels.bincount(minlength=10).tolist() for _, labels in session.batches()]
+    assert counts == [[2] * 10] * 3
 
 
 def test_contrastive_loss_is_taken_on_unit_features(tiny: RunConfig) -> None:

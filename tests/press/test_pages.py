@@ -39,6 +39,13 @@ def test_a_claim_that_nobody_measured_is_not_yet_tested(claims: ClaimFile) -> No
     assert "Claims so far: 1. Verdicts: 1 not yet tested." in page
 
 
+def test_a_claim_of_the_books_own_stands_under_its_own_heading(tmp_path: Path) -> None:
+    (tmp_path / "claims.yml").write_text(CLAIMS.replace('paper: "2306.07960"', "paper: book"))
+    page = claims_page(load_claims(tmp_path / "claims.yml"), {}, {"kini": "Symmetric"})
+    assert "## This book" in page
+    assert "arXiv" not in page
+
+
 def test_a_claim_that_fails_is_shown_failing(claims: ClaimFile) -> None:
     page = claims_page(claims, {RECORD.id: RECORD}, {"kini": "Symmetric"})
     assert "✗&nbsp;does not hold here" in page

@@ -1,16 +1,19 @@
-"""What a network is, in six values: the part of a run's configuration that its hash sees."""
+"""What a network is, in seven values: the part of a run's configuration that its hash sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ncbook.errors import NcbookError
 from ncbook.lab.models.densenet import densenet40, densenet121
-from ncbook.lab.models.resnet import resnet8, resnet18, resnet32, resnet50
-from ncbook.lab.models.trunk import Trunk
+from ncbook.lab.models.resnet import resnet18, resnet32, resnet50, small_resnet
+from ncbook.lab.models.trunk import ACTIVATIONS, Trunk
 from ncbook.lab.models.vgg import vgg11
 
-TRUNKS: dict[str, Callable[[int, bool], Trunk]] = {
-    "resnet8": resnet8,
+# Blocks a stage of the nets whose width can be chosen.
+SMALL = {"resnet8": 1, "resnet14": 2, "resnet20": 3}
+TRUNKS: dict[str, Callable[..., Trunk]] = {
+    **{name: partial(small_resnet, blocks) for name, blocks in SMALL.items()},
     "resnet18": resnet18,
     "resnet32": resnet32,
     "resnet50": resnet50,
@@ -25,9 +28,11 @@ class ModelConfig:
     """One network for images of 28x28 or 32x32 pixels.
 
     Args:
-        arch: resnet8, resnet18, resnet32, resnet50, vgg11, densenet40 or densenet121.
-        final_relu: whether the features pass a last ReLU, and so are >= 0 in every entry. Without
-            a projection head it is the ReLU before the pooling; with one it follows the head.
+        arch: resnet8, resnet14, resnet20 (small), resnet18, resnet32, resnet50, vgg11, densenet40
+            or densenet121.
+        width: channels of a small net's first stage, doubled twice behind it; None means 16.
+        last_activation: relu (features >= 0 in every entry), leaky_relu, elu, gelu or none. Without
+            a projection head it stands before the pooling; with one it follows the head.
         projection: output dimension of a head Linear-ReLU-Linear behind the pooling, or None.
         classifier: whether a linear layer with bias gives logits from the features.
         in_channels: 3 for colour, 1 for grey.
@@ -38,22 +43,30 @@ class ModelConfig:
     """
 
     arch: str = "resnet8"
-    final_relu: bool = True
+    width: int | None = None
+    last_activation: str = "relu"
     projection: int | None = None
     classifier: bool = True
     in_channels: int = 3
     num_classes: int = 10
 
     def __post_init__(self) -> None:
-        if self.arch not in TRUNKS:
-            cause = f"There is no model called {self.arch!r}"
-            raise NcbookError(cause, f"Choose one of {', '.join(TRUNKS)}", exit_code=2)
+        _require_known("arch", self.arch, TRUNKS)
+        _require_known("last_activation", self.last_activation, ACTIVATIONS)
+        if self.width is not None:
+            _require_whole("width", self.width, least=1)
+            _require_known("arch, with a width,", self.arch, SMALL)
         _require_whole("in_channels", self.in_channels, least=1)
         _require_whole("num_classes", self.num_classes, least=2)
         if self.projection is not None:
             _require_whole("projection", self.projection, least=1)
-        _require_flag("final_relu", self.final_relu)
         _require_flag("classifier", self.classifier)
+
+
+def _require_known(name: str, value: object, known: Mapping[str, object]) -> None:
+    if value not in tuple(known):
+        cure = f"Choose one of {', '.join(known)}"
+        raise NcbookError(f"The model's {name} is {value!r}", cure, exit_code=2)
 
 
 def _require_whole(name: str, value: object, least: int) -> None:

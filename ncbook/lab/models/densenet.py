@@ -1,13 +1,13 @@
 """DenseNets for small images: DenseNet-40 (growth 12, no bottleneck) and DenseNet-121.
 
 Both end in batch normalisation, ReLU, global average pooling (Huang et al. 2017): that ReLU is the
-one which `final_relu` keeps or takes out.
+last one, and `last` stands in its place.
 """
 
 import torch
 from torch import Tensor, nn
 
-from ncbook.lab.models.trunk import Trunk, last_activation
+from ncbook.lab.models.trunk import Trunk
 
 
 class DenseLayer(nn.Module):
@@ -23,7 +23,7 @@ class DenseLayer(nn.Module):
         return torch.cat([x, self.branch(x)], 1)
 
 
-def densenet40(in_channels: int, final_relu: bool) -> Trunk:
+def densenet40(in_channels: int, last: nn.Module) -> Trunk:
     """Three blocks of twelve layers, growth 12, transitions that keep the channels."""
     channels, growth = 16, 12
     layers: list[nn.Module] = [nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)]
@@ -34,17 +34,17 @@ def densenet40(in_channels: int, final_relu: bool) -> Trunk:
             layers.append(DenseLayer(channels, growth))
             channels += growth
     layers.append(nn.BatchNorm2d(channels))
-    return _pooled(nn.Sequential(*layers), channels, final_relu)
+    return _pooled(nn.Sequential(*layers), channels, last)
 
 
-def densenet121(in_channels: int, final_relu: bool) -> Trunk:
+def densenet121(in_channels: int, last: nn.Module) -> Trunk:
     """torchvision's DenseNet-121 (growth 32) with a 3x3 stem of stride 1 and no max-pool."""
     from torchvision.models import DenseNet
 
     layers = DenseNet(growth_rate=32, block_config=(6, 12, 24, 16), num_init_features=64).features
     layers.conv0 = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
     del layers.pool0
-    return _pooled(layers, 1024, final_relu)
+    return _pooled(layers, 1024, last)
 
 
 def _transition(channels: int) -> list[nn.Module]:
@@ -52,6 +52,5 @@ def _transition(channels: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels), nn.ReLU(), conv, nn.AvgPool2d(2)]
 
 
-def _pooled(layers: nn.Sequential, channels: int, final_relu: bool) -> Trunk:
-    ending = (last_activation(final_relu), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return Trunk(nn.Sequential(layers, *ending), channels)
+def _pooled(layers: nn.Sequential, channels: int, last: nn.Module) -> Trunk:
+    return Trunk(nn.Sequential(layers, last, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels)

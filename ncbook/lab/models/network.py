@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from ncbook.lab.models.config import TRUNKS, ModelConfig
-from ncbook.lab.models.trunk import initialise, last_activation
+from ncbook.lab.models.trunk import ACTIVATIONS, initialise
 
 
 class Network(nn.Module):
@@ -16,11 +16,13 @@ class Network(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        last = ACTIVATIONS[config.last_activation]()
         # Behind a projection head the trunk's own last ReLU is a hidden layer and stays.
-        trunk_relu = config.final_relu or config.projection is not None
-        self.trunk, width = TRUNKS[config.arch](config.in_channels, trunk_relu)
+        of_trunk = last if config.projection is None else nn.ReLU()
+        size = {} if config.width is None else {"width": config.width}
+        self.trunk, width = TRUNKS[config.arch](config.in_channels, of_trunk, **size)
         initialise(self.trunk)
-        self.head = _projection_head(width, config.projection, config.final_relu)
+        self.head = _projection_head(width, config.projection, last)
         self.dim = config.projection or width
         # Last, so that a seed draws the same trunk with and without a classifier.
         self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
@@ -39,7 +41,7 @@ class Network(nn.Module):
 def build(config: ModelConfig) -> Network:
     """The network that `config` states, its weights drawn from torch's global generator.
 
-    Seed that generator first. At one seed, `final_relu` and `classifier` change no other weight.
+    Seed that generator first: then `last_activation` and `classifier` change no other weight.
     """
     return Network(config)
 
@@ -49,9 +51,9 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def _projection_head(width: int, dim: int | None, final_relu: bool) -> nn.Module:
+def _projection_head(width: int, dim: int | None, last: nn.Module) -> nn.Module:
     """Linear-ReLU-Linear as in Khosla et al. 2020, section 3.1, hidden width as the input's."""
     if dim is None:
         return nn.Identity()
     first, second = nn.Linear(width, width), nn.Linear(width, dim)
-    return nn.Sequential(first, nn.ReLU(), second, last_activation(final_relu))
+    return nn.Sequential(first, nn.ReLU(), second, last)

@@ -1,4 +1,4 @@
-"""Residual nets for small images: ResNet-8 and -32 (16-32-64 channels), ResNet-18 and -50.
+"""Residual nets for small images: ResNet-8 to -32 (16-32-64 channels), ResNet-18 and -50.
 
 torchvision's blocks use one ReLU module both inside the block and after the addition, so the last
 ReLU of the net can't be taken out alone. Here it is a layer of its own; apart from that the blocks
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ncbook.lab.models.trunk import Trunk, last_activation
+from ncbook.lab.models.trunk import Trunk
 
 Shortcut = Callable[[int, int, int], nn.Module]  # (channels in, channels out, stride)
 Branch = Callable[[int, int, int], nn.Sequential]  # (channels in, width, stride)
@@ -45,36 +45,37 @@ class PaddedShortcut(nn.Module):
         return pad(kept, (0, 0, 0, 0, 0, self.extra_channels))
 
 
-def resnet8(in_channels: int, final_relu: bool) -> Trunk:
-    """Three basic blocks, projection shortcuts: the net of the laptop profile.
+def small_resnet(blocks: int, in_channels: int, last: nn.Module, width: int = 16) -> Trunk:
+    """Three stages of so many basic blocks, projection shortcuts: the nets of the laptop profile.
 
-    Its stem has stride 2: the later layers see a quarter of the pixels.
+    The stages have width, 2·width and 4·width channels. The stem has stride 2: the later layers see
+    a quarter of the pixels.
     """
-    widths, stem_stride = (16, 32, 64), 2
-    depths = (1, 1, 1)
-    return _resnet(in_channels, final_relu, _basic, 1, widths, depths, _projection, stem_stride)
+    widths, stem_stride = (width, 2 * width, 4 * width), 2
+    depths = (blocks, blocks, blocks)
+    return _resnet(in_channels, last, _basic, 1, widths, depths, _projection, stem_stride)
 
 
-def resnet32(in_channels: int, final_relu: bool) -> Trunk:
+def resnet32(in_channels: int, last: nn.Module) -> Trunk:
     """The CIFAR net with 6n + 2 layers at n = 5, padded shortcuts (He et al. 2016, section 4.2)."""
-    return _resnet(in_channels, final_relu, _basic, 1, (16, 32, 64), (5, 5, 5), _padding)
+    return _resnet(in_channels, last, _basic, 1, (16, 32, 64), (5, 5, 5), _padding)
 
 
-def resnet18(in_channels: int, final_relu: bool) -> Trunk:
+def resnet18(in_channels: int, last: nn.Module) -> Trunk:
     """ResNet-18 with a 3x3 stem of stride 1 and no max-pool."""
     widths = (64, 128, 256, 512)
-    return _resnet(in_channels, final_relu, _basic, 1, widths, (2, 2, 2, 2), _projection)
+    return _resnet(in_channels, last, _basic, 1, widths, (2, 2, 2, 2), _projection)
 
 
-def resnet50(in_channels: int, final_relu: bool) -> Trunk:
+def resnet50(in_channels: int, last: nn.Module) -> Trunk:
     """ResNet-50 with a 3x3 stem of stride 1 and no max-pool."""
     widths = (64, 128, 256, 512)
-    return _resnet(in_channels, final_relu, _bottleneck, 4, widths, (3, 4, 6, 3), _projection)
+    return _resnet(in_channels, last, _bottleneck, 4, widths, (3, 4, 6, 3), _projection)
 
 
 def _resnet(
     in_channels: int,
-    final_relu: bool,
+    last: nn.Module,
     branch: Branch,
     expansion: int,
     widths: tuple[int, ...],
@@ -93,7 +94,7 @@ def _resnet(
             link = shortcut(channels, out, stride)
             blocks.append(ResidualBlock(branch(channels, width, stride), link, nn.ReLU()))
             channels = out
-    blocks[-1].activation = last_activation(final_relu)
+    blocks[-1].activation = last
     pooling = (nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return Trunk(nn.Sequential(stem, *blocks, *pooling), channels)
 

@@ -1,5 +1,6 @@
-"""What the architecture families share: the trunk's type, its last ReLU and its initialisation."""
+"""What the architecture families share: the trunk's type, last activation and initialisation."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import nn
@@ -12,9 +13,14 @@ class Trunk(NamedTuple):
     dim: int
 
 
-def last_activation(final_relu: bool) -> nn.Module:
-    """The layer that stands where the last ReLU does; neither choice has parameters."""
-    return nn.ReLU() if final_relu else nn.Identity()
+# The layer that stands where the last ReLU does; none of them has parameters.
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01 below zero
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "none": nn.Identity,
+}
 
 
 def initialise(layers: nn.Module) -> None:

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from ncbook.lab.models.trunk import Trunk, last_activation
+from ncbook.lab.models.trunk import Trunk
 
 
-def vgg11(in_channels: int, final_relu: bool) -> Trunk:
+def vgg11(in_channels: int, last: nn.Module) -> Trunk:
     """Configuration A of Simonyan & Zisserman 2015, with batch normalisation.
 
     The last max-pool takes the maximum over the whole map. At 32x32 that map is 2x2, as in the
@@ -15,5 +15,5 @@ def vgg11(in_channels: int, final_relu: bool) -> Trunk:
 
     layers = make_layers(cfgs["A"][:-1], batch_norm=True)
     layers[0] = nn.Conv2d(in_channels, 64, 3, padding=1)
-    layers[-1] = last_activation(final_relu)
+    layers[-1] = last
     return Trunk(nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten()), 512)
