@@ -11,6 +11,7 @@ class Network(nn.Module):
 
     Attributes:
         dim: d, the dimension of the features.
+        in_channels: of the images it takes.
         classifier: the linear layer, weight (k, d) and bias (k,), or None.
     """
 
@@ -24,6 +25,7 @@ class Network(nn.Module):
         initialise(self.trunk)
         self.head = _projection_head(width, config.projection, last)
         self.dim = config.projection or width
+        self.in_channels = config.in_channels
         # Last, so that a seed draws the same trunk with and without a classifier.
         self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
 

@@ -1,0 +1,64 @@
+"""What features are worth elsewhere: a linear classifier on data that the network never saw."""
+
+from pathlib import Path
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
+from ncbook.lab.measurement import embed
+from ncbook.lab.models import Network
+
+Labelled = tuple[Tensor, Tensor]  # features (n, d), labels (n,)
+
+
+def linear_probe(train: Labelled, test: Labelled) -> float:
+    """Test accuracy of multinomial logistic regression on frozen features.
+
+    Each coordinate is standardised on the training features, so that their scale doesn't set how
+    strongly scikit-learn's default penalty (C = 1) regularises.
+    """
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    probe.fit(train[0].cpu().numpy(), train[1].cpu().numpy())
+    return float(probe.score(test[0].cpu().numpy(), test[1].cpu().numpy()))
+
+
+def transfer_accuracy(
+    network: Network, dataset: str, images: SubsetConfig, data_dir: str | Path | None = None
+) -> float:
+    """Test accuracy of a linear probe on the network's raw features of another data set.
+
+    Images are brought to the network's shape: grey is repeated over its channels, and 28x28 pixels
+    are framed with the mean colour to 32x32.
+
+    Args:
+        network: the frozen network.
+        dataset: name of the data set.
+        images: which images the probe is trained and tested on.
+        data_dir: as in `load_dataset`.
+
+    Raises:
+        NcbookError: if the data can't be had, or the subset makes no sense.
+    """
+    source = load_dataset(dataset, data_dir)
+    part = subset(source, images)
+    train, test = (
+        embed(network, _fitted(normalise(pixels, source.name), network.in_channels))
+        for pixels in (part.train_images, part.test_images)
+    )
+    return linear_probe(
+        (train, torch.as_tensor(part.train_labels)), (test, torch.as_tensor(part.test_labels))
+    )
+
+
+def _fitted(images: Tensor, channels: int) -> Tensor:
+    """Normalised images as the network takes them, (n, channels, 32, 32)."""
+    margin = (32 - images.shape[-1]) // 2
+    framed = pad(images, [margin] * 4)  # zero is the mean colour
+    if framed.shape[1] == channels:
+        return framed
+    return framed.mean(1, keepdim=True).expand(-1, channels, -1, -1)

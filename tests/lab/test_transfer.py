@@ -1,0 +1,41 @@
+"""Linear probes: they see what is linearly there, and nothing else, on any network's images."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from ncbook.geometry import simplex_etf
+from ncbook.lab.data import SubsetConfig
+from ncbook.lab.models import ModelConfig, build
+from ncbook.lab.transfer import linear_probe, transfer_accuracy
+
+
+def clouds(per_class: int, seed: int, spread: float = 0.1) -> tuple[Tensor, Tensor]:
+    labels = torch.arange(4).repeat_interleave(per_class)
+    noise = torch.randn(len(labels), 6, generator=torch.Generator().manual_seed(seed))
+    return simplex_etf(4, 6)[labels].float() + spread * noise, labels
+
+
+def test_separable_clouds_are_separated() -> None:
+    assert linear_probe(clouds(20, 0), clouds(50, 1)) == 1
+
+
+def test_labels_without_a_reason_are_not_learnt() -> None:
+    (features, labels), test = clouds(100, 0), clouds(250, 1)
+    mixed = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(2))]
+    assert linear_probe((features, mixed), test) < 0.5
+
+
+def test_scale_and_offset_of_coordinates_do_not_matter() -> None:
+    (h, y), (g, z) = clouds(20, 0, spread=0.8), clouds(200, 1, spread=0.8)
+    scale, offset = torch.logspace(-3, 3, 6), torch.arange(6.0)
+    moved = linear_probe((h * scale + offset, y), (g * scale + offset, z))
+    assert moved == pytest.approx(linear_probe((h, y), (g, z)), abs=0.005)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_network_for_other_images_takes_digits_too(channels: int) -> None:
+    torch.manual_seed(0)
+    network = build(ModelConfig(in_channels=channels))
+    accuracy = transfer_accuracy(network, "mnist", SubsetConfig(300, 300))
+    assert 0.3 < accuracy < 0.95  # random features of digits: far above chance, short of trained
