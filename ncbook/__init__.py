@@ -1,7 +1,8 @@
 """Neural collapse, measured and explained: the package behind *Neural Collapse, Executed*.
 
-The theory wing (``geometry``, ``collapse``, ``supcon``) is pure functions on tensors. ``lab``
-trains networks and keeps their runs, ``press`` turns runs and notebooks into the book.
+The theory wing (``geometry``, ``collapse``, ``supcon``, ``ufm``, ``batching``) computes and does
+nothing else. ``lab`` trains networks and keeps their runs, ``press`` turns runs and notebooks into
+the book.
 """
 
 import os
@@ -11,4 +12,4 @@ import os
 # loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -55,6 +55,8 @@ EXPERIMENTS["scl-fashionmnist"] = _SCL | _GREY | {"dataset": "fashionmnist"}
 EXPERIMENTS["scl-mnist-step1000"] = EXPERIMENTS["scl-mnist"] | {"imbalance": "step", "ratio": 1e3}
 # On the very images of "ce", to compare the two.
 EXPERIMENTS["scl-as-ce"] = _SCL
+# To be trained with the last ReLU and without: the papers' temperature, and time to collapse.
+EXPERIMENTS["scl-one-relu"] = _SCL | {"temperature": 0.1}
 _UNFLIPPED = {name: {"augment": False} for name in EXPERIMENTS if "mnist" in name}  # a 2 isn't an S
 
 # How large it is. The entry "all" of a profile holds for all its experiments.
@@ -75,12 +77,15 @@ SIZES: dict[str, dict[str, Settings]] = {
         "scl": _LAPTOP_SCL | {"train_size": 300},
         "scl-step10": _LAPTOP_SCL | {"train_size": 600, "batch_size": 33},
         "scl-lt10": _LAPTOP_SCL | {"train_size": 600, "batch_size": 25},
-        "scl-step100": _LAPTOP_RARE | {"train_size": 2000, "batch_size": 60, "epochs": 24},
+        "scl-step100": _LAPTOP_RARE | {"train_size": 2000, "batch_size": 60, "epochs": 30},
         "scl-lt100": _LAPTOP_RARE | {"train_size": 2000, "batch_size": 50},
         "scl-mnist": _LAPTOP_SCL | {"train_size": 300, "epochs": 30},
         "scl-fashionmnist": _LAPTOP_SCL | {"train_size": 300, "epochs": 30},
         "scl-mnist-step1000": _LAPTOP_RARE | {"train_size": 20_000, "batch_size": 60, "epochs": 3},
-        "scl-as-ce": _LAPTOP_SCL | {"train_size": 500, "batch_size": 50, "test_size": 2000},
+        "scl-as-ce": _LAPTOP_SCL
+        | {"train_size": 500, "batch_size": 50, "test_size": 2000, "measurements": 6},
+        "scl-one-relu": _LAPTOP_RARE
+        | {"train_size": 600, "batch_size": 60, "epochs": 80, "temperature": 0.1},
     },
     "gpu": {
         "all": _WHOLE | {"precision": "bfloat16", "batch_size": 512, "epochs": 30},
@@ -101,7 +106,6 @@ NETS: dict[str, dict[str, Settings]] = {
         "half as wide": {"width": 8},
         "a quarter": {"width": 4},
         "half, 14 layers": {"width": 8, "arch": "resnet14"},
-        "half, 20 layers": {"width": 8, "arch": "resnet20"},
     },
     "gpu": {"ResNet-18": {}, "DenseNet-40": {"arch": "densenet40"}},
     "paper": {"ResNet-18": {}, "DenseNet-40": {"arch": "densenet40"}},
