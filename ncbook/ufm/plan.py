@@ -109,8 +109,8 @@ def _summed_loss(features: Tensor, labels: Tensor, temperature: float) -> Tensor
 
 def _indices(batches: Iterable[Sequence[int]], n: int, device: torch.device) -> Iterator[Tensor]:
     for number, given in enumerate(batches):
-        batch = torch.as_tensor(given, dtype=torch.int64, device=device)
-        if batch.ndim != 1 or len(batch) == 0:
+        batch = torch.as_tensor(given, device=device)
+        if batch.ndim != 1 or len(batch) == 0 or batch.is_floating_point():
             raise ValueError(f"batches: batch {number} is not a non-empty sequence of indices")
         outside = batch[(batch < 0) | (batch >= n)]
         if len(outside):
@@ -119,4 +119,4 @@ def _indices(batches: Iterable[Sequence[int]], n: int, device: torch.device) -> 
             )
         if len(torch.unique(batch)) < len(batch):
             raise ValueError(f"batches: batch {number} holds an index twice")
-        yield batch
+        yield batch.long()
