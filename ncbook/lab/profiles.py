@@ -30,6 +30,7 @@ _LAPTOP_SCL: Settings = {
     "batch_size": 30,
     "weight_decay": 5e-3,
     "test_size": 200,
+    "measurements": 10,
 }
 _LAPTOP_RARE: Settings = _LAPTOP_SCL | {"bind": 2}
 _SMOKE_RARE: Settings = {"train_size": 300, "ratio": 15.0}  # two images in the smallest class
