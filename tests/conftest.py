@@ -1,6 +1,7 @@
 """What all tests share: the checkout's root, and the command line run as a reader runs it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,3 +48,8 @@ def ncbook(tmp_path: Path) -> Callable[..., Finished]:
         return call_ncbook(*arguments, **{"NCBOOK_CACHE": str(tmp_path / "cache")} | settings)
 
     return call
+
+
+def heed_ctrl_c() -> None:
+    """Tests that a shell runs in the background hand down that SIGINT is to be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

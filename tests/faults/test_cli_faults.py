@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, heed_ctrl_c
 
 Finished = subprocess.CompletedProcess[str]
 Call = Callable[..., Finished]
@@ -166,6 +166,7 @@ def start(arguments: list[str], cache: Path, folder: Path) -> subprocess.Popen[s
         stderr=subprocess.PIPE,
         encoding="utf-8",
         start_new_session=True,  # a terminal's Ctrl-C reaches the whole group, and so does ours
+        preexec_fn=heed_ctrl_c,
     )
 
 

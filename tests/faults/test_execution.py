@@ -14,6 +14,7 @@ import pytest
 
 from ncbook.press.book import Book
 from ncbook.press.execute import ExecutionError, execute
+from tests.conftest import heed_ctrl_c
 from tests.press.fixture_book import FIGURE, write_book, write_notebook
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +118,7 @@ def test_interrupted_it_says_one_line_and_ends_its_kernels(book: Book) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     kernels = [kernel_of(note) for note in notes]
     running.send_signal(signal.SIGINT)
