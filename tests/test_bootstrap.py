@@ -38,7 +38,8 @@ def test_an_old_python_is_refused(bootstrap: ModuleType, monkeypatch: pytest.Mon
 def test_its_syntax_is_old_enough_to_say_so(root: Path) -> None:
     import ast
 
-    ast.parse((root / "bootstrap.py").read_text(encoding="utf-8"), feature_version=(3, 7))
+    source = (root / "bootstrap.py").read_text(encoding="utf-8")
+    assert ast.parse(source, feature_version=(3, 7)).body
 
 
 def test_a_python_without_ensurepip(

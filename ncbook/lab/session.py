@@ -200,7 +200,7 @@ def _plan(config: RunConfig, labels: np.ndarray) -> BatchPlan:
     else:
         cut = Fixed if config.batching == "fixed" else Reshuffled
         plan = cut(labels, config.batch_size, config.seed)
-    return BatchBinding(plan, labels, config.bind) if config.bind else plan
+    return BatchBinding(plan, labels, config.bind)
 
 
 _PROGRESS = ("epoch", "seconds", "history", "means", "snapshots")
