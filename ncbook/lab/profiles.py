@@ -73,7 +73,7 @@ SIZES: dict[str, dict[str, Settings]] = {
     "laptop": {
         "all": {"test_size": 2000},
         "ce": _LAPTOP_CE,
-        # 300 to 510 steps each, in ten batches an epoch where that is possible. R = 100 leaves two images
+        # 300 to 510 steps each, in ten batches an epoch where possible. R = 100 leaves two images
         # in the smallest class of 200: both are bound, to be each other's positive in every batch.
         "scl": _LAPTOP_SCL | {"train_size": 300},
         "scl-step10": _LAPTOP_SCL | {"train_size": 600, "batch_size": 33},
