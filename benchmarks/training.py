@@ -62,7 +62,7 @@ class ImageByImage(TorchDataset[tuple[Tensor, int]]):
 
 def step(session: Session, images: Tensor, labels: Tensor) -> None:
     """Forward, backward and update, and nothing else."""
-    _, logits = session.network(images)
+    logits = session.network(images).logits
     session.optimiser.zero_grad()
     cross_entropy(logits, labels).backward()
     session.optimiser.step()

@@ -36,6 +36,8 @@ class RunConfig:
         batch_size: largest number of images in a batch; an epoch is cut into equal batches.
         batching: ``reshuffled`` cuts an epoch anew each time, ``fixed`` once for all (2306.07960's
             two schemes), ``balanced`` fills every batch with the same number of each class.
+        compression: weight of a stochastic code's rate in the loss, the 1/β of the variational
+            information bottleneck (Alemi et al. 2017); 0 without such a code.
         bind: batch-binding (2306.07960): this many fixed images of each class join every batch.
         lr, momentum, weight_decay: of SGD.
         kernel_decay: weight decay of convolution kernels, if another than ``weight_decay``. Batch
@@ -63,6 +65,7 @@ class RunConfig:
     kernel_decay: float | None = None
     schedule: Schedule = "linear"
     bind: int = 0
+    compression: float = 0.0
     augment: bool = False
     precision: Precision = "float32"
     measurements: int = 16
@@ -80,6 +83,10 @@ class RunConfig:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value > 0:
                 _refuse(name, value, "a number above 0")
+        if not isinstance(self.compression, int | float) or not self.compression >= 0:
+            _refuse("compression", self.compression, "a number of at least 0")
+        if self.compression and self.model.code is None:
+            _refuse("compression", self.compression, "0 for a network without a stochastic code")
         if self.batching == "balanced" and self.batch_size < self.model.num_classes:
             _refuse("batch_size", self.batch_size, "at least one image of each class")
         if self.loss == "ce" and not self.model.classifier:
@@ -97,9 +104,12 @@ class RunConfig:
         images = f"{part.train_size} images"
         if part.imbalance != "none":
             images += f" {part.imbalance} R={part.ratio:g}"
+        if part.shuffled_labels:
+            images += f" {part.shuffled_labels:.0%} labels shuffled"
         net = self.model.arch + (f" width {self.model.width}" if self.model.width else "")
         last = self.model.last_activation
         ending = "" if last == "relu" else f" last {last}"
+        ending += f" code {self.model.code}" if self.model.code else ""
         cut = "" if self.batching == "reshuffled" else f" {self.batching} batches"
         return f"{self.loss} {self.dataset} {images} {net}{ending}{cut} seed {self.seed}"
 

@@ -31,7 +31,7 @@ def measure(network: Network, config: RunConfig, train: Split, test: Split) -> d
 
     Returns:
         ``row``: a plain dictionary for the history; ``means``: class means, (k, d); ``features`` of
-        the training images, (n, d).
+        the training images, (n, d), and ``test_features`` of the test images.
     """
     features, held_out = (as_loss_sees(embed(network, s[0]), config) for s in (train, test))
     statistics = ClassStatistics(config.model.num_classes, features.shape[1])
@@ -45,7 +45,17 @@ def measure(network: Network, config: RunConfig, train: Split, test: Split) -> d
         **_report(features, train[1], head),
         "mean_cosine": mean_cosine(means, centre=False),
     }
-    return {"row": row, "means": means.cpu(), "features": features.cpu()}
+    if network.code is not None:
+        row |= {"train_rate": _rate(network, train[0]), "test_rate": _rate(network, test[0])}
+    shown = {"means": means, "features": features, "test_features": held_out}
+    return {"row": row} | {name: values.cpu() for name, values in shown.items()}
+
+
+@torch.inference_mode()
+def _rate(network: Network, images: Tensor) -> float:
+    """Of a stochastic code, over all images in evaluation mode, in nats."""
+    parts = images.split(BATCH)
+    return sum(float(network(part).rate) * len(part) for part in parts) / len(images)
 
 
 @torch.inference_mode()

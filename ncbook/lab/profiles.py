@@ -33,6 +33,14 @@ _LAPTOP_SCL: Settings = {
     "measurements": 10,
 }
 _LAPTOP_RARE: Settings = _LAPTOP_SCL | {"bind": 2}
+# Many more images than dimensions, or two networks' features correlate by chance.
+_LAPTOP_TWIN: Settings = _LAPTOP_SCL | {
+    "train_size": 1000,
+    "test_size": 1000,
+    "epochs": 30,
+    "batch_size": 50,
+    "measurements": 20,
+}
 _SMOKE_RARE: Settings = {"train_size": 300, "ratio": 15.0}  # two images in the smallest class
 _WHOLE: Settings = {
     "train_size": 50_000,
@@ -58,6 +66,12 @@ EXPERIMENTS["scl-mnist-step1000"] = EXPERIMENTS["scl-mnist"] | {"imbalance": "st
 EXPERIMENTS["scl-as-ce"] = _SCL
 # For a network without the last ReLU, which takes longer: more steps, and 2306.07960's temperature.
 EXPERIMENTS["scl-long"] = _SCL | {"temperature": 0.1}
+# To be trained twice, from independent seeds, on the same images (2305.11957).
+for _suffix in ("", "-few", "-many"):
+    EXPERIMENTS[f"scl-twin{_suffix}"] = _SCL
+EXPERIMENTS["scl-twin-step10"] = EXPERIMENTS["scl-step10"]
+# A stochastic code of the features' own dimension; each run is given its compression.
+EXPERIMENTS["vib"] = {"loss": "ce", "code": 64}
 _UNFLIPPED = {name: {"augment": False} for name in EXPERIMENTS if "mnist" in name}  # a 2 isn't an S
 
 # How large it is. The entry "all" of a profile holds for all its experiments.
@@ -67,6 +81,8 @@ SIZES: dict[str, dict[str, Settings]] = {
         "scl-step100": _SMOKE_RARE,
         "scl-lt100": _SMOKE_RARE,
         "scl-mnist-step1000": _SMOKE_RARE,
+        "scl-twin-few": {"train_size": 100},
+        "scl-twin-many": {"train_size": 300},
     },
     # Weight decay is ten to twenty times the usual: collapse takes a number of steps of the order
     # of 1/(rate x decay), and a laptop has some thousand to spend, not a hundred thousand.
@@ -87,16 +103,27 @@ SIZES: dict[str, dict[str, Settings]] = {
         | {"train_size": 500, "batch_size": 50, "test_size": 2000, "measurements": 6},
         "scl-long": _LAPTOP_RARE
         | {"train_size": 600, "batch_size": 60, "epochs": 80, "temperature": 0.1},
+        "scl-twin": _LAPTOP_TWIN,
+        "scl-twin-few": _LAPTOP_TWIN | {"train_size": 300, "batch_size": 30, "epochs": 40},
+        "scl-twin-many": _LAPTOP_TWIN | {"train_size": 3000, "batch_size": 100, "epochs": 20},
+        "scl-twin-step10": _LAPTOP_TWIN | {"train_size": 1800},
+        # A linear code behind linear weight decay would lose dimensions to the decay alone.
+        "vib": {"train_size": 500, "epochs": 40, "batch_size": 50, "measurements": 6},
     },
     "gpu": {
         "all": _WHOLE | {"precision": "bfloat16", "batch_size": 512, "epochs": 30},
         **_UNFLIPPED,
+        "scl-twin-few": {"train_size": 5000, "epochs": 300},
     },
     # 2306.07960's code for the contrastive runs; cross-entropy gets the same schedule.
     "paper": {
         "all": _WHOLE
         | {"batch_size": 512, "epochs": 350, "schedule": "steps", "measurements": 30, "bind": 0},
         **_UNFLIPPED,
+        # The network of 2305.11957.
+        "scl-twin": {"arch": "resnet50"},
+        "scl-twin-few": {"arch": "resnet50", "train_size": 5000},
+        "scl-twin-many": {"arch": "resnet50"},
     },
 }
 # Networks to compare: what changes against the profile's own, which comes first.

@@ -71,7 +71,8 @@ class Run:
         """The way of the features, as the loss sees them, through the measured epochs.
 
         ``means``: class means of all training images, (epochs, k, d); ``features`` of at most 1,000
-        of these images, (epochs, m, d), and their ``labels``, (m,).
+        of these images, (epochs, m, d), and their ``labels``, (m,); ``test_features`` and
+        ``test_labels`` likewise, of at most 1,000 test images.
         """
         return load_file(self.folder / "path.safetensors")
 

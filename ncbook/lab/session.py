@@ -45,6 +45,7 @@ class Session:
     history: list[dict[str, Any]] = field(default_factory=list)
     means: list[Tensor] = field(default_factory=list)
     snapshots: list[Tensor] = field(default_factory=list)
+    test_snapshots: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         part, put = subset(self.dataset, self.config.subset), self._on_device
@@ -83,7 +84,10 @@ class Session:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
-        losses = [self.step(images, labels) for images, labels in self.batches()]
+        # Made from (seed, epoch) alone, so a resumed run needs no generator state.
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
+            losses = [self.step(images, labels) for images, labels in self.batches()]
         self.epoch += 1
         loss = torch.stack(losses).mean().item()
         if not math.isfinite(loss):
@@ -108,11 +112,13 @@ class Session:
         """One step of gradient descent; returns the batch's loss, detached."""
         half = self.config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            features, logits = self.network(images)
+            features, logits, rate = self.network(images)
         if self.config.loss == "ce":
             loss = cross_entropy(logits.float(), labels)
         else:
             loss = supcon_loss(normalize(features.float()), labels, self.config.temperature)
+        if rate is not None:
+            loss = loss + self.config.compression * rate
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
@@ -125,12 +131,8 @@ class Session:
         row = {"epoch": self.epoch, "loss": loss, "lr": rate, "seconds": self.seconds}
         self.history.append(row | found["row"])
         self.means.append(found["means"])
-        self.snapshots.append(found["features"][self.watched()])
-
-    def watched(self) -> Tensor:
-        """Rows of the training images whose features are kept at every measurement."""
-        n = len(self.train[1])
-        return torch.arange(n)[:: math.ceil(n / WATCHED)]
+        self.snapshots.append(found["features"][_watched(self.train)])
+        self.test_snapshots.append(found["test_features"][_watched(self.test)])
 
     def state(self) -> dict[str, Any]:
         """All that a checkpoint holds."""
@@ -153,18 +155,24 @@ class Session:
         """Write the finished run's files into ``folder``."""
         weights = {k: v.cpu().contiguous() for k, v in self.network.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
-        watched = self.train[1].cpu()[self.watched()]
-        path = {"means": self.means, "features": self.snapshots}
-        save_file(
-            {name: torch.stack(parts) for name, parts in path.items()} | {"labels": watched},
-            folder / "path.safetensors",
-        )
+        save_file(self.path(), folder / "path.safetensors")
         save_file(self.final_features(), folder / "features.safetensors")
         rows = "".join(json.dumps(row) + "\n" for row in self.history)
         (folder / "history.jsonl").write_text(rows, encoding="utf-8")
         facts = {"config": self.config.to_dict(), "provenance": self.provenance()}
         for name, values in facts.items():
             (folder / f"{name}.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+    def path(self) -> dict[str, Tensor]:
+        """What was kept at every measurement, stacked, and whose it is."""
+        kept = {
+            "means": self.means,
+            "features": self.snapshots,
+            "test_features": self.test_snapshots,
+        }
+        splits = {"labels": self.train, "test_labels": self.test}
+        owners = {name: part[1].cpu()[_watched(part)] for name, part in splits.items()}
+        return {name: torch.stack(parts) for name, parts in kept.items()} | owners
 
     def final_features(self) -> dict[str, Tensor]:
         """Raw features and labels of both splits."""
@@ -203,7 +211,13 @@ def _plan(config: RunConfig, labels: np.ndarray) -> BatchPlan:
     return BatchBinding(plan, labels, config.bind)
 
 
-_PROGRESS = ("epoch", "seconds", "history", "means", "snapshots")
+def _watched(split: Split) -> Tensor:
+    """Rows of the images whose features are kept at every measurement."""
+    n = len(split[1])
+    return torch.arange(n)[:: math.ceil(n / WATCHED)]
+
+
+_PROGRESS = ("epoch", "seconds", "history", "means", "snapshots", "test_snapshots")
 
 
 def _initialise(config: RunConfig) -> Network:

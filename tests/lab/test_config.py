@@ -13,7 +13,7 @@ from ncbook.lab.profiles import EXPERIMENTS, PROFILES, SEEDS, assemble, profile
 OTHER = RunConfig(
     dataset="mnist",
     subset=SubsetConfig(train_size=500, imbalance="step", ratio=10.0),
-    model=ModelConfig(last_activation="none", classifier=False),
+    model=ModelConfig(last_activation="none", code=8, classifier=False),
     loss="scl",
     temperature=0.2,
     epochs=7,
@@ -25,6 +25,7 @@ OTHER = RunConfig(
     kernel_decay=1e-4,
     schedule="steps",
     bind=1,
+    compression=0.1,
     augment=True,
     precision="bfloat16",
     measurements=4,
@@ -33,7 +34,7 @@ OTHER = RunConfig(
 
 
 def test_every_field_changes_the_identity() -> None:
-    base = RunConfig(loss="scl", model=ModelConfig(classifier=False))
+    base = RunConfig(loss="scl", model=ModelConfig(code=8, classifier=False))
     fields = [field.name for field in dataclasses.fields(RunConfig)]
     changed = {
         name: dataclasses.replace(base, **{name: getattr(OTHER, name)})
@@ -41,7 +42,7 @@ def test_every_field_changes_the_identity() -> None:
         if name not in ("loss", "model")
     }
     changed["model"] = dataclasses.replace(base, model=OTHER.model)
-    changed["loss"] = RunConfig(loss="ce")
+    changed["loss"] = RunConfig(loss="ce", model=ModelConfig(code=8))
     ids = {name: config.run_id("data") for name, config in changed.items()}
     assert len({*ids.values(), base.run_id("data")}) == len(fields) + 1
 
@@ -66,6 +67,8 @@ def test_configuration_survives_json() -> None:
         ({"epochs": 0}, "epochs"),
         ({"epochs": "soon"}, "epochs"),
         ({"lr": "fast"}, "lr"),
+        ({"compression": -0.1}, "compression"),
+        ({"compression": 0.1}, "without a stochastic code"),
         ({"lr": -1.0}, "lr"),
         ({"temperature": float("nan")}, "temperature"),
         ({"batch_size": 1}, "batch_size"),

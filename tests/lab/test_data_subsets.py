@@ -1,5 +1,6 @@
 """Subsets: how many of each class, which ones, and always the same."""
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -157,6 +158,28 @@ def test_a_small_minority_class_serves_under_imbalance() -> None:
     assert tuple(np.bincount(chosen.train_labels)) == (50,) * 5 + (1,) * 5
 
 
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_shuffling_moves_labels_but_not_images_or_class_sizes(share: float) -> None:
+    data, plain = dataset(), SubsetConfig(500, 100, "step", 5.0)
+    true, mixed = (subset(data, replace(plain, shuffled_labels=s)) for s in (0.0, share))
+    assert np.array_equal(true.train_images, mixed.train_images)
+    assert np.array_equal(np.bincount(true.train_labels), np.bincount(mixed.train_labels))
+    assert np.array_equal(true.test_labels, mixed.test_labels)
+    n = len(true.train_labels)
+    moved = np.mean(true.train_labels != mixed.train_labels)
+    sizes = np.bincount(true.train_labels) / n
+    expected = share * (1 - (sizes**2).sum())  # a shuffled label stays by chance
+    assert abs(moved - expected) < 4 * np.sqrt(share * 0.25 / n)
+
+
+def test_shuffled_labels_depend_on_the_seed_alone() -> None:
+    data = dataset()
+    labels = [
+        subset(data, SubsetConfig(500, 100, shuffled_labels=1.0)).train_labels for _ in range(2)
+    ]
+    assert np.array_equal(*labels)
+
+
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [
@@ -165,6 +188,8 @@ def test_a_small_minority_class_serves_under_imbalance() -> None:
         (SubsetConfig(imbalance="step", ratio=float("nan")), "ratio nan"),
         (SubsetConfig(ratio=10), "without imbalance"),
         (SubsetConfig(train_size=9), "too few for 10 classes"),
+        (SubsetConfig(shuffled_labels=1.1), "share of 1.1"),
+        (SubsetConfig(shuffled_labels=float("nan")), "share of nan"),
         (SubsetConfig(test_size=0), "too few for 10 classes"),
     ],
 )

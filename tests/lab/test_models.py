@@ -187,7 +187,7 @@ def test_densenet40_agrees_with_its_recurrence() -> None:
 @pytest.mark.parametrize("arch", ARCHS)
 def test_forward_gives_features_and_logits(arch: str) -> None:
     network = seeded(arch, num_classes=7)
-    features, logits = network(images())
+    features, logits, _ = network(images())
     assert network.dim == features.shape[1] == DIMS[arch]
     assert torch.equal(features, network.features(images()))
     assert network.classifier is not None
@@ -198,7 +198,7 @@ def test_forward_gives_features_and_logits(arch: str) -> None:
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_grey_images_of_28_pixels_fit(arch: str) -> None:
-    features, logits = seeded(arch, in_channels=1)(images(channels=1, size=28))
+    features, logits, _ = seeded(arch, in_channels=1)(images(channels=1, size=28))
     assert features.shape == (2, DIMS[arch])
     assert logits.shape == (2, 10)
     assert features.isfinite().all()
@@ -284,7 +284,7 @@ def test_projection_head_is_two_linear_layers_before_the_classifier() -> None:
 
 def test_without_a_classifier_there_are_no_logits() -> None:
     network = seeded(classifier=False)
-    features, logits = network(images())
+    features, logits, _ = network(images())
     assert features.shape == (2, 64)
     assert logits is None
     assert network.classifier is None
@@ -324,7 +324,7 @@ def test_autocast_in_channels_last_reaches_every_parameter(arch: str) -> None:
     network = seeded(arch, projection=8).train().to(memory_format=torch.channels_last)
     x = images(4).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        features, logits = network(x)
+        features, logits, _ = network(x)
     assert features.dtype == logits.dtype == torch.bfloat16
     assert (features >= 0).all()
     logits.float().square().sum().backward()
@@ -363,6 +363,7 @@ def test_unknown_architecture_lists_the_known_ones() -> None:
         ("projection", 0),
         ("projection", -4),
         ("projection", True),
+        ("code", 0),
         ("last_activation", "softmax"),
         ("last_activation", True),
         ("width", 0),

@@ -152,12 +152,13 @@ def test_a_finished_run_is_loaded(runs: Path, tiny: RunConfig) -> None:
     assert again.config == tiny
 
 
-@pytest.mark.parametrize("stop_at", [0, 1, 3])
+@pytest.mark.parametrize(("stop_at", "code"), [(0, None), (1, None), (3, None), (2, 8)])
 def test_an_interrupted_run_ends_with_the_same_bits(
-    runs: Path, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, stop_at: int
+    runs: Path, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, stop_at: int, code: int | None
 ) -> None:
+    tiny = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, code=code))
     whole = train(tiny, "cpu")
-    expected, rows, path = weights(whole), whole.history, whole.path["features"]
+    expected, rows, path = weights(whole), whole.history, whole.path
     whole.folder.rename(runs / "elsewhere")
     monkeypatch.setattr(sessions, "CHECKPOINT_EVERY", -1.0)
     go_on = Session.run_epoch
@@ -173,7 +174,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(
             train(tiny, "cpu")
     resumed = train(tiny, "cpu")
     assert same(expected, weights(resumed))
-    assert torch.equal(resumed.path["features"], path)
+    assert same(path, resumed.path)
     timed = {"seconds"}
     for row, other in zip(resumed.history, rows, strict=True):
         assert {k: v for k, v in row.items() if k not in timed} == {
@@ -198,6 +199,9 @@ def test_history_measures_what_the_loss_sees(runs: Path, tiny: RunConfig) -> Non
     assert run.path["means"].shape == (len(run.epochs), 10, 64)
     assert run.path["features"].shape == (len(run.epochs), 60, 64)
     torch.testing.assert_close(run.path["features"][-1], features)
+    held_out, test_labels = run.features("test")
+    torch.testing.assert_close(run.path["test_features"][-1], held_out)
+    assert torch.equal(run.path["test_labels"], test_labels)
     with pytest.raises(ValueError, match="split"):
         run.features("validation")
 

@@ -11,7 +11,7 @@ from ncbook.errors import NcbookError
 from ncbook.lab.data.dataset import Arrays, Dataset, Labels
 
 Imbalance = Literal["none", "step", "lt"]
-_TRAIN, _TEST = 0, 1
+_TRAIN, _TEST, _LABELS = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,16 @@ class SubsetConfig:
         imbalance: ``"none"``; ``"step"``: the first ⌈k/2⌉ classes n_max, the others n_max / R;
             ``"lt"`` (long tail): n_c = n_max R^(−c/(k−1)).
         ratio: R = n_max / n_min ≥ 1.
-        seed: which images are chosen.
+        shuffled_labels: share of the training images whose labels are shuffled among them, so that
+            class sizes stay as they are. Test labels stay true.
+        seed: which images are chosen, and which labels are shuffled.
     """
 
     train_size: int = 1000
     test_size: int = 2000
     imbalance: Imbalance = "none"
     ratio: float = 1.0
+    shuffled_labels: float = 0.0
     seed: int = 0
 
 
@@ -67,7 +70,7 @@ def subset(dataset: Dataset, config: SubsetConfig) -> Subset:
     test = _choose(dataset, dataset.test_labels, test_counts, config.seed, _TEST)
     return Subset(
         np.ascontiguousarray(dataset.train_images[train]),
-        dataset.train_labels[train],
+        _shuffled(dataset.train_labels[train], config),
         np.ascontiguousarray(dataset.test_images[test]),
         dataset.test_labels[test],
         train,
@@ -81,6 +84,11 @@ def _check(config: SubsetConfig, num_classes: int) -> None:
     if not config.ratio >= 1:
         raise _wrong(
             f"The imbalance ratio {config.ratio} is below 1", "Give R = n_max / n_min, at least 1"
+        )
+    if not 0 <= config.shuffled_labels <= 1:
+        raise _wrong(
+            f"A share of {config.shuffled_labels} of the labels can't be shuffled",
+            "Give shuffled_labels between 0 and 1",
         )
     if config.imbalance == "none" and config.ratio != 1:
         raise _wrong(
@@ -128,7 +136,20 @@ def _choose_of_class(
             f" {kind} images, and {count} were asked for",
             "Ask for a smaller subset",
         )
+    return members[_order(len(members), seed, split, label)[:count]]
+
+
+def _shuffled(labels: Labels, config: SubsetConfig) -> Labels:
+    count = round(config.shuffled_labels * len(labels))
+    rows = _order(len(labels), config.seed, _LABELS, 0)[:count]
+    found = labels.copy()
+    found[rows] = labels[rows[_order(count, config.seed, _LABELS, 1)]]
+    return found
+
+
+def _order(length: int, seed: int, *purpose: int) -> NDArray[np.int64]:
+    """A permutation of so many places, the same for a seed and a purpose, (length,)."""
     # The raw stream of a NumPy bit generator never changes between versions or machines; what
     # Generator methods make of it may.
-    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(split, label)))
-    return members[np.argsort(stream.random_raw(len(members)), kind="stable")[:count]]
+    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=purpose))
+    return np.argsort(stream.random_raw(length), kind="stable")

@@ -1,4 +1,4 @@
-"""What a network is, in seven values: the part of a run's configuration that its hash sees."""
+"""What a network is, in eight values: the part of a run's configuration that its hash sees."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class ModelConfig:
         last_activation: relu (features >= 0 in every entry), leaky_relu, elu, gelu or none. Without
             a projection head it stands before the pooling; with one it follows the head.
         projection: output dimension of a head Linear-ReLU-Linear behind the pooling, or None.
+        code: dimension of a stochastic linear code behind all that (`GaussianCode`), or None.
         classifier: whether a linear layer with bias gives logits from the features.
         in_channels: 3 for colour, 1 for grey.
         num_classes: k, at least 2.
@@ -46,6 +47,7 @@ class ModelConfig:
     width: int | None = None
     last_activation: str = "relu"
     projection: int | None = None
+    code: int | None = None
     classifier: bool = True
     in_channels: int = 3
     num_classes: int = 10
@@ -58,8 +60,9 @@ class ModelConfig:
             _require_known("arch, with a width,", self.arch, SMALL)
         _require_whole("in_channels", self.in_channels, least=1)
         _require_whole("num_classes", self.num_classes, least=2)
-        if self.projection is not None:
-            _require_whole("projection", self.projection, least=1)
+        for name in ("projection", "code"):
+            if getattr(self, name) is not None:
+                _require_whole(name, getattr(self, name), least=1)
         _require_flag("classifier", self.classifier)
 
 

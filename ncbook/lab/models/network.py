@@ -1,13 +1,30 @@
 """A network as the book sees it: features that collapse, and a linear classifier on them."""
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
+from ncbook.lab.models.bottleneck import GaussianCode, draw, rate
 from ncbook.lab.models.config import TRUNKS, ModelConfig
 from ncbook.lab.models.trunk import ACTIVATIONS, initialise
 
 
+class Output(NamedTuple):
+    """What a network makes of a batch.
+
+    Attributes:
+        features: (n, d).
+        logits: (n, k) where there is a classifier, else None.
+        rate: of the stochastic code in nats, (), where there is one, else None.
+    """
+
+    features: Tensor
+    logits: Tensor | None
+    rate: Tensor | None
+
+
 class Network(nn.Module):
-    """Trunk, projection head (if any) and linear classifier (if any).
+    """Trunk, projection head, stochastic code and linear classifier, the last three if wanted.
 
     Attributes:
         dim: d, the dimension of the features.
@@ -24,20 +41,28 @@ class Network(nn.Module):
         self.trunk, width = TRUNKS[config.arch](config.in_channels, of_trunk, **size)
         initialise(self.trunk)
         self.head = _projection_head(width, config.projection, last)
-        self.dim = config.projection or width
+        width = config.projection or width
+        self.code = None if config.code is None else GaussianCode(width, config.code)
+        self.dim = config.code or width
         self.in_channels = config.in_channels
         # Last, so that a seed draws the same trunk with and without a classifier.
         self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
 
     def features(self, x: Tensor) -> Tensor:
-        """The vectors that collapse: images (n, c, h, w) to features (n, d)."""
-        h: Tensor = self.head(self.trunk(x))
-        return h  # (n, d)
+        """The vectors that collapse: images (n, c, h, w) to features (n, d).
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features (n, d), and logits (n, k) where there is a classifier."""
-        h = self.features(x)
-        return h, None if self.classifier is None else self.classifier(h)
+        Of a stochastic code they are the means.
+        """
+        h: Tensor = self.head(self.trunk(x))
+        return h if self.code is None else self.code(h)[0]  # (n, d)
+
+    def forward(self, x: Tensor) -> Output:
+        """Features, logits and rate; in training mode a stochastic code is drawn, not its mean."""
+        h, cost = self.head(self.trunk(x)), None
+        if self.code is not None:
+            mean, log_variance = self.code(h)
+            h, cost = draw(mean, log_variance) if self.training else mean, rate(mean, log_variance)
+        return Output(h, None if self.classifier is None else self.classifier(h), cost)
 
 
 def build(config: ModelConfig) -> Network:
