@@ -27,10 +27,10 @@ def linear_probe(train: Labelled, test: Labelled) -> float:
     return float(probe.score(test[0].cpu().numpy(), test[1].cpu().numpy()))
 
 
-def transfer_accuracy(
+def embed_elsewhere(
     network: Network, dataset: str, images: SubsetConfig, data_dir: str | Path | None = None
-) -> float:
-    """Test accuracy of a linear probe on the network's raw features of another data set.
+) -> tuple[Labelled, Labelled]:
+    """Raw features of another data set's images, with the labels that they have there.
 
     Images are brought to the network's shape: grey is repeated over its channels, and 28x28 pixels
     are framed with the mean colour to 32x32.
@@ -38,8 +38,11 @@ def transfer_accuracy(
     Args:
         network: the frozen network.
         dataset: name of the data set.
-        images: which images the probe is trained and tested on.
+        images: which images.
         data_dir: as in `load_dataset`.
+
+    Returns:
+        For training and for test images: features (n, d) on the network's device, labels (n,).
 
     Raises:
         NcbookError: if the data can't be had, or the subset makes no sense.
@@ -50,9 +53,15 @@ def transfer_accuracy(
         embed(network, _fitted(normalise(pixels, source.name), network.in_channels))
         for pixels in (part.train_images, part.test_images)
     )
-    return linear_probe(
-        (train, torch.as_tensor(part.train_labels)), (test, torch.as_tensor(part.test_labels))
-    )
+    train_labels, test_labels = map(torch.as_tensor, (part.train_labels, part.test_labels))
+    return (train, train_labels), (test, test_labels)
+
+
+def transfer_accuracy(
+    network: Network, dataset: str, images: SubsetConfig, data_dir: str | Path | None = None
+) -> float:
+    """Test accuracy of a linear probe on the features that `embed_elsewhere` gives."""
+    return linear_probe(*embed_elsewhere(network, dataset, images, data_dir))
 
 
 def _fitted(images: Tensor, channels: int) -> Tensor:

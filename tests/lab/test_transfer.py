@@ -3,11 +3,13 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ncbook.geometry import simplex_etf
-from ncbook.lab.data import SubsetConfig
+from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
+from ncbook.lab.measurement import embed
 from ncbook.lab.models import ModelConfig, build
-from ncbook.lab.transfer import linear_probe, transfer_accuracy
+from ncbook.lab.transfer import embed_elsewhere, linear_probe, transfer_accuracy
 
 
 def clouds(per_class: int, seed: int, spread: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -39,3 +41,17 @@ def test_a_network_for_other_images_takes_digits_too(channels: int) -> None:
     network = build(ModelConfig(in_channels=channels))
     accuracy = transfer_accuracy(network, "mnist", SubsetConfig(300, 300))
     assert 0.3 < accuracy < 0.95  # random features of digits: far above chance, short of trained
+
+
+def test_another_data_set_comes_with_its_own_labels_and_the_networks_features() -> None:
+    torch.manual_seed(0)
+    network = build(ModelConfig())
+    images = SubsetConfig(100, 50)
+    train, test = embed_elsewhere(network, "mnist", images)
+    for (features, labels), per_class in ((train, 10), (test, 5)):
+        assert features.shape == (10 * per_class, network.dim)
+        assert labels.bincount().tolist() == [per_class] * 10
+    part = subset(load_dataset("mnist"), images)
+    frame = pad(normalise(part.test_images, "mnist"), [2] * 4).expand(-1, 3, -1, -1)
+    assert torch.allclose(test[0], embed(network, frame), atol=1e-5)
+    assert torch.equal(test[1], torch.as_tensor(part.test_labels))
