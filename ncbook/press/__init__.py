@@ -1,6 +1,6 @@
 """Making the book: what its notebooks call, and what executes and builds them.
 
-A notebook imports `claim`, `figure`, `glue`, `new_figure`, `band` and `gram` from here.
+A notebook imports `claim`, `figure`, `scrubber`, `glue`, `new_figure`, `band` and `gram` from here.
 """
 
 from importlib import import_module
@@ -12,8 +12,9 @@ from ncbook.press.glue import glue
 if TYPE_CHECKING:
     from ncbook.press.claims import claim
     from ncbook.press.figures import band, figure, gram, new_figure
+    from ncbook.press.frames import scrubber
 
-__all__ = ["band", "claim", "figure", "glue", "gram", "new_figure"]
+__all__ = ["band", "claim", "figure", "glue", "gram", "new_figure", "scrubber"]
 
 _HOME = {
     "band": "figures",
@@ -21,6 +22,7 @@ _HOME = {
     "figure": "figures",
     "gram": "figures",
     "new_figure": "figures",
+    "scrubber": "frames",
 }
 
 

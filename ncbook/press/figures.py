@@ -58,16 +58,24 @@ def figure(fig: Figure, name: str, caption: str, alt: str, data: Mapping[str, An
         NcbookError: if the description is missing or says too little, there is no data, or the name
             is unfit or taken.
     """
-    _check(name, caption, alt, data)
+    check(name, caption, alt, data)
     svg = to_svg(fig, name, alt)
+    publish(svg, svg, name, caption, alt, data)
+
+
+def publish(
+    body: str, svg: str, name: str, caption: str, alt: str, data: Mapping[str, Any]
+) -> None:
+    """Show what stands above the caption, and in the book keep one picture of it as an SVG."""
     markup = (
         _caption(caption) if artifacts.folder() is None else _keep(svg, name, caption, alt, data)
     )
-    page = f'<figure id="fig-{name}" class="ncbook-figure" {_UNSTYLED}>{svg}{markup}</figure>'
+    page = f'<figure id="fig-{name}" class="ncbook-figure" {_UNSTYLED}>{body}{markup}</figure>'
     display(Markup(page, alt))  # type: ignore[no-untyped-call]
 
 
-def _check(name: str, caption: str, alt: str, data: Mapping[str, Any]) -> None:
+def check(name: str, caption: str, alt: str, data: Mapping[str, Any]) -> None:
+    """Ask for all that a figure needs besides its picture; errors as `figure`."""
     problem = None
     if not name or not all(c.isascii() and (c.isalnum() or c == "-") for c in name):
         problem = "has a name with other characters than letters, digits and hyphens"
