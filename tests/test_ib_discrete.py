@@ -358,7 +358,8 @@ def test_the_curve_rises_is_concave_and_keeps_to_the_data_processing_bound(
     betas = np.array([0.5, 1.0, *np.geomspace(1.05, 100, 25), HARD])
     curve = information_curve(joint, betas, num_clusters=clusters)
     assert len(curve) == len(betas)
-    assert min(np.diff(curve.complexity)) >= -1e-8
+    # What no 1e-9 (1 + β) of the Lagrangian decides may differ; at β = inf that's any complexity.
+    assert min(np.diff(curve.complexity[:-1])) >= -1e-6
     assert min(np.diff(curve.relevance)) >= -1e-8
     bound = np.minimum(curve.complexity, mutual_information(joint))
     assert (curve.relevance <= bound + 1e-12).all()

@@ -90,10 +90,16 @@ def test_small_correlations_are_not_lost_to_squares() -> None:
     """ρ² of the smallest is below rounding of the largest."""
     rho = np.array([0.999, 0.5, 1e-3, 1e-6, 1e-9, 3e-10, 1e-12])
     noise = 1e-15  # of the covariances' entries
-    model = GaussianBottleneck(*covariances(rho, 7, 7))
-    np.testing.assert_allclose(model.correlations, rho, rtol=1e-10, atol=20 * noise)
-    model = GaussianBottleneck(np.eye(7), np.eye(7), np.diag(rho))
-    np.testing.assert_allclose(model.correlations, rho, rtol=1e-14)
+    for dx, dy in ((7, 7), (7, 10), (10, 7)):
+        model = GaussianBottleneck(*covariances(rho, dx, dy))
+        np.testing.assert_allclose(model.correlations, rho, rtol=1e-10, atol=20 * noise)
+        core = np.eye(dx, 7) * rho @ np.eye(7, dy)
+        model = GaussianBottleneck(np.eye(dx), np.eye(dy), core)
+        np.testing.assert_allclose(model.correlations, rho, rtol=1e-14)
+        a = model.projection(1e30)  # as many rows as correlations, each along its axis
+        np.testing.assert_allclose(
+            np.abs(a / np.linalg.norm(a, axis=1)[:, None]), np.eye(7, dx), atol=1e-6
+        )
 
 
 def test_uncorrelated_views_have_no_transition() -> None:

@@ -29,7 +29,7 @@ _NEAR_ONE = 0.99  # ρ² from which on λ comes from a residual
 _SMALL = 1e-4  # ρ below which squares mix vectors noticeably
 _BLOCK = 64  # columns at a time
 
-Whiten = Callable[[Array], Array]  # L_Y⁻¹ times (dy, m)
+Whiten = Callable[[Array], Array]  # L_Y⁻¹ times (dy, m), which it may overwrite
 # Directions a_i (dx, m), regressions c_i (dy, m) and L_Y⁻¹ -> their λ (m,) and the rotation (m, m)
 # that separates them.
 Residual = Callable[[Array, Array, Whiten], tuple[Array, Array]]
@@ -64,15 +64,14 @@ def canonical(found: Moments, residual: Residual, complaints: tuple[str, str]) -
     """
     factor, packed, white = _whitened(found, complaints)
     vectors, rho, factor = _left_singular(white, factor)
-    near = np.flatnonzero(np.square(rho) > _NEAR_ONE)
-    near_vectors = vectors[:, near]
+    near = slice(int((np.square(rho) <= _NEAR_ONE).sum()), None)
+    explained = dgemm(1, white, vectors[:, near], trans_a=1)
+    del white
     directions = dtrsm(1, factor, vectors, lower=1, trans_a=1, overwrite_b=1)  # (dx, r)
     del factor, vectors
     shares = (1 - rho) * (1 + rho)
-    if near.size:
-        explained = dgemm(1, white, near_vectors, trans_a=1)
-        regression = dtfsm(1, packed, explained, uplo="L", trans="T")  # c_i (dy, m)
-        del white, near_vectors, explained
+    if shares[near].size:
+        regression = dtfsm(1, packed, explained, uplo="L", trans="T", overwrite_b=1)  # c_i (dy, m)
         shares[near], turn = residual(directions[:, near], regression, _whitener(packed))
         directions[:, near] = directions[:, near] @ turn
         rho[near] = np.sqrt(1 - shares[near])
@@ -92,7 +91,7 @@ def _whitened(found: Moments, complaints: tuple[str, str]) -> tuple[Array, Array
 
 
 def _whitener(packed: Array) -> Whiten:
-    return lambda right: np.asarray(dtfsm(1, packed, right, uplo="L"))
+    return lambda right: np.asarray(dtfsm(1, packed, right, uplo="L", overwrite_b=1))
 
 
 def cholesky(cov: Array, complaint: str) -> Array:
@@ -114,7 +113,7 @@ def cholesky(cov: Array, complaint: str) -> Array:
 
 
 def _left_singular(white: Array, factor: Array) -> tuple[Array, Array, Array]:
-    """Left singular vectors (dx, r), singular values, and ``factor`` as it was.
+    """Left singular vectors (dx, r), rising singular values, and ``factor`` as it was.
 
     The smaller of W Wᵀ and WᵀW is decomposed. W Wᵀ fits above the diagonal of L_X.
     """
@@ -129,17 +128,17 @@ def _left_singular(white: Array, factor: Array) -> tuple[Array, Array, Array]:
     # W v_i = ρ_i u_i but for rounding, which QR removes if what is mostly rounding comes last.
     scaled = (white @ right)[:, ::-1]
     left, _ = qr(scaled, mode="economic", overwrite_a=True, check_finite=False)
-    return np.asfortranarray(left), rho[::-1], factor
+    return np.asfortranarray(left[:, ::-1]), rho, factor
 
 
 def _singular(white: Array, gram: Array) -> tuple[Array, Array]:
-    """Left singular vectors of a wide matrix from the upper triangle of its Gram matrix."""
+    """Left singular vectors and rising values of a wide W from the upper triangle of W Wᵀ."""
     _, vectors = eigh(gram, lower=False, overwrite_a=True, driver="evr", check_finite=False)
     rho = _row_norms(vectors, white)
     small = np.flatnonzero(rho < _SMALL)
     if small.size:
-        turn, rho[small], _ = svd(vectors[:, small].T @ white, full_matrices=False)
-        vectors[:, small] = vectors[:, small] @ turn
+        turn, falling, _ = svd(vectors[:, small].T @ white, full_matrices=False)
+        vectors[:, small], rho[small] = vectors[:, small] @ turn[:, ::-1], falling[::-1]
     rho[rho <= max(white.shape) * _EPS] = 0.0
     return vectors, rho
 

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 from scipy.linalg import eigh, svd
+from scipy.linalg.blas import dgemm, dsyrk
 
 from ncbook.ib._canonical import Residual, Whiten
 from ncbook.ib._moments import Ridge
@@ -23,7 +24,9 @@ def of_samples(x: Samples, y: Samples, ridge: Ridge) -> Residual:
         rest, missed = _left_over(x, y, ridge, directions, regression)
         # c_i bears the rounding of the covariances. With the exact one the variance is less by:
         excess = whiten(missed)
-        sines, turn = _graded_sines(rest - excess.T @ excess)
+        rest = dsyrk(-1, excess, beta=1, c=rest, trans=1, lower=1, overwrite_c=1)
+        del missed, excess
+        sines, turn = _graded_sines(rest)
         reach = x.extent @ np.abs(directions @ turn) + y.extent @ np.abs(regression @ turn)
         sines[sines <= _EPS * reach] = 0.0  # the rounding of the samples themselves
         return np.square(sines), turn
@@ -34,15 +37,17 @@ def of_samples(x: Samples, y: Samples, ridge: Ridge) -> Residual:
 def _left_over(
     x: Samples, y: Samples, ridge: Ridge, directions: Array, regression: Array
 ) -> tuple[Array, Array]:
-    """Covariance (m, m) of the residuals a_iᵀx − c_iᵀy, and that of y with them (dy, m)."""
-    rest = ridge.noise_x * directions.T @ directions + ridge.noise_y * regression.T @ regression
-    missed = -ridge.noise_y * regression
-    forth, back = ridge.gain * directions, ridge.gain * regression
+    """Lower triangle of the covariance of the residuals a_iᵀx − c_iᵀy, and Cov(y, residuals)."""
+    rest = dsyrk(ridge.noise_x, directions, trans=1, lower=1)
+    rest = dsyrk(ridge.noise_y, regression, beta=1, c=rest, trans=1, lower=1, overwrite_c=1)
+    missed = np.asfortranarray(-ridge.noise_y * regression)
     for rows in x.row_slices(width=y.dim):
         chunk = y.centred(rows)
-        left = x.centred(rows) @ forth - chunk @ back  # (rows, m)
-        rest += left.T @ left / len(x)
-        missed += chunk.T @ left * (ridge.gain / len(x))
+        left = ridge.gain * (x.centred(rows) @ directions - chunk @ regression)  # (rows, m)
+        weight = 1 / len(x)
+        rest = dsyrk(weight, left.T, beta=1, c=rest, lower=1, overwrite_c=1)
+        weight *= ridge.gain
+        missed = dgemm(weight, chunk.T, left.T, beta=1, c=missed, trans_b=1, overwrite_c=1)
     return rest, missed
 
 
@@ -51,13 +56,19 @@ def _graded_sines(rest: Array) -> tuple[Array, Array]:
 
     An eigen-solver's errors are relative to the largest eigenvalue, those of an SVD to its root.
     The square root to take the SVD of comes from the correlations, in which no scale is small.
+
+    Args:
+        rest: lower triangle, overwritten.
     """
     scale = np.sqrt(np.maximum(rest.diagonal(), 0))
     safe = np.where(scale > 0, scale, 1)
-    values, vectors = eigh(rest / np.outer(safe, safe))
-    root = np.sqrt(np.maximum(values, 0))[:, None] * vectors.T * scale
-    _, sines, turn = svd(root)
-    return sines, turn.T
+    rest /= safe
+    rest /= safe[:, None]
+    values, root = eigh(rest, lower=True, overwrite_a=True, driver="evr", check_finite=False)
+    root *= np.sqrt(np.maximum(values, 0))
+    root *= scale[:, None]
+    turn, sines, _ = svd(root, overwrite_a=True, check_finite=False)  # of the root, transposed
+    return sines, turn
 
 
 def of_covariances(cov_x: Array, cov_y: Array, cov_xy: Array) -> Residual:

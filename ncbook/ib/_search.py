@@ -16,7 +16,8 @@ _NUDGE = 1e-3  # standard deviation of log p(t|x) by which a warm start is pertu
 _LEAK = math.log(1e-12)  # log p(t|x) that a zero turns into
 _UNUSED = 1e-6  # a cluster that gets no more of any x counts as unused
 _SAME = 1e-4  # total variation distance below which two clusters' p(y|t) count as one
-_HARD_STARTS = 64  # of hard clusters, which take a few updates each
+_HARD_STARTS, _HARD_OFFERS = 64, 8  # hard clusterings tried, and how many go on to every β
+_DIGITS = 9  # to which relevance tells them apart
 _NUCLEI = 2.0 ** -np.arange(1, 25)  # largest p(t|x) of the cluster that the trivial one sheds
 _SEARCH_TOLERANCE, _SEARCH_ROUNDS = 1e-7, 100
 _POLISH_TOLERANCE, _POLISH_ROUNDS = 1e-10, 3_000
@@ -47,17 +48,19 @@ class Search:
         """Trivial, all x apart as far as there are clusters, and random ones, (T, X) each."""
         clusters, size = self.encoders.shape[1:]
         yield perturbed(normalised(np.zeros((clusters, size))), self.generator)
-        yield perturbed(self._apart(clusters), self.generator)
+        yield from perturbed(self._apart(), self.generator)
         yield from random_encoders(self.generator, restarts, clusters, size)
 
-    def _apart(self, clusters: int) -> Array:
-        """The most relevant hard clusters, log p(t|x), of agglomeration and many starts."""
-        merged = agglomerated(self.problem, clusters)
-        starts = random_encoders(self.generator, _HARD_STARTS, *merged.shape)
-        starts[0] = np.where(merged > 0, 0.0, -np.inf)
+    def _apart(self) -> Array:
+        """The most relevant hard clusterings, log p(t|x) (S, T, X), or the identity."""
+        clusters, size = self.encoders.shape[1:]
+        starts = random_encoders(self.generator, _HARD_STARTS, clusters, size)
+        starts[0] = np.where(agglomerated(self.problem, clusters) > 0, 0.0, -np.inf)
         found = converge(self.problem, starts, np.full(len(starts), np.inf), 0.0, _SEARCH_ROUNDS)
         _, relevance = information(self.problem, found.log_encoders)
-        best: Array = found.log_encoders[relevance.argmax()]
+        _, ranked = np.unique(relevance.round(_DIGITS), return_index=True)
+        kept = 1 if clusters >= size else _HARD_OFFERS
+        best: Array = found.log_encoders[ranked[::-1][:kept]]
         return best
 
     def _nucleated(self) -> Array:

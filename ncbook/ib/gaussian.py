@@ -77,7 +77,7 @@ class GaussianBottleneck:
         """From samples: covariances divided by n, in float64, and without a copy of the data.
 
         Where ρ² exceeds 0.99, λ is measured on the samples, in one more pass over them. Beyond the
-        data this takes less memory than 4 d×d matrices, or up to twice that where most ρ² do.
+        data this takes less memory than 4 d×d matrices, or 10 of them where all ρ² do.
         Without shrinkage and with n ≤ dx + dy, some sample ρ equal 1 whatever the data.
 
         Args:

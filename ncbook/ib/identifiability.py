@@ -15,7 +15,8 @@ def linear_r2(
 
     1 − Σ‖t − prediction‖²/Σ‖t − t̄‖² over the test samples, t̄ the mean of the training targets: 1 is
     a perfect map, 0 no better than the training mean, and it may be negative. Where several maps
-    fit the training samples equally well, the shortest is taken.
+    fit the training samples equally well, the shortest is taken. A coordinate that hardly varies
+    in training may get a huge weight: leave it out if it may vary more in the test samples.
 
     Args:
         source: (n, p) training features.

@@ -1,9 +1,9 @@
 """How many canonical correlations are real: a stepwise permutation test.
 
 Winkler, Renaud, Smith & Nichols (2020), NeuroImage 220: to test direction i, the directions before
-it are taken out of both views, and what remains of y is permuted against what remains of x. With
-whole views permuted, a strong direction would leave no room to the null of the weaker ones, which
-would then look significant too often or too rarely.
+it are taken out of both views, and what remains of y is permuted against what remains of x. The
+largest correlation of that is what direction i has to beat: if it isn't real, it is the largest of
+noise itself. The i-th correlation of whole views, permuted, would be beaten far too often.
 """
 
 import math
@@ -38,7 +38,7 @@ class CorrelationTest:
     p_values: Array
 
     def count(self, level: float = 0.05) -> int:
-        """How many directions are significant; ``level`` bounds the chance of one too many.
+        """How many directions are significant; ``level`` is about the chance of one too many.
 
         Raises:
             ValueError: naming ``level``, if it is not between 0 and 1.
@@ -79,11 +79,10 @@ def permutation_null(
     tested = rank if directions is None else directions
     _check_range("permutations", permutations, None)
     _check_range("directions", tested, rank)
-    left, correlations, right = _canonical_variates(first, second, shrinkage)
-    generator = np.random.default_rng(seed)
-    null = np.empty((permutations, tested))
+    generator, null = np.random.default_rng(seed), np.empty((permutations, tested))
     # Small problems: on a busy machine, threads that wait for each other took 20 times longer.
     with threadpool_limits(limits=1, user_api="blas"):
+        left, correlations, right = _canonical_variates(first, second, shrinkage)
         for row in null:
             shuffled = right[generator.permutation(len(right))]
             row[:] = _largest_of_blocks(left.T @ shuffled, tested)
