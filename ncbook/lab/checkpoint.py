@@ -25,14 +25,15 @@ def save(folder: Path, state: dict[str, Any], provenance: dict[str, Any]) -> Non
     store.write_whole(folder / PROVENANCE, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
+def load(folder: Path) -> dict[str, Any] | None:
     """The last checkpoint, or None; one that can't be read is set aside: the run starts afresh."""
     file = folder / NAME
     if not file.is_file():
         return None
     try:
-        # weights_only: a checkpoint can't run code, even a tampered one.
-        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        # weights_only: a checkpoint can't run code, even a tampered one. What was measured stays
+        # off the accelerator; the network and its optimiser move their own parts there.
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         store.set_aside(file, str(error).splitlines()[0])
         return None

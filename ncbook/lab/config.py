@@ -12,14 +12,15 @@ from ncbook.lab.models import ModelConfig
 
 Loss = Literal["ce", "scl"]
 Precision = Literal["float32", "bfloat16"]
-Schedule = Literal["linear", "steps"]
+Schedule = Literal["linear", "steps", "constant"]
 Batching = Literal["reshuffled", "fixed", "balanced"]
 T = TypeVar("T")
 _CHOICES = {"loss": Loss, "precision": Precision, "schedule": Schedule, "batching": Batching}
+_LEAST = {"epochs": 1, "measurements": 1, "batch_size": 2, "bind": 0, "crop_margin": 0}
 
-# Raise this when a change to training, models or losses changes what a configuration computes:
-# every stored run then counts as another one and is trained anew.
-TRAINING_VERSION = 1
+# Raise this when a change to training, models, losses or a default changes what a configuration
+# computes: every stored run then counts as another one and is trained anew.
+TRAINING_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ class RunConfig:
             normalisation makes the scale of a kernel irrelevant: decaying it only raises the
             effective learning rate, up to where training becomes unstable.
         schedule: of the rate. ``linear`` falls evenly to zero; ``steps`` falls tenfold after a
-            third and after two thirds of the epochs, as in 2306.07960's code (350; 116 and 232).
+            third and after two thirds of the epochs, as in 2306.07960's code (350; 116 and 232);
+            ``constant`` doesn't fall.
         augment: random flips and shifted crops.
+        crop_margin: pixels of padding before the crop, by which it can be shifted at most.
         precision: ``bfloat16`` runs forward and backward under autocast; statistics stay float32.
         measurements: about how many epochs, spaced logarithmically, get a collapse report.
         seed: of initialisation, batch order and augmentation.
@@ -67,6 +70,7 @@ class RunConfig:
     bind: int = 0
     compression: float = 0.0
     augment: bool = False
+    crop_margin: int = 4
     precision: Precision = "float32"
     measurements: int = 16
     seed: int = 0
@@ -75,7 +79,7 @@ class RunConfig:
         for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
                 _refuse(name, getattr(self, name), f"one of {', '.join(get_args(kind))}")
-        for name, least in (("epochs", 1), ("measurements", 1), ("batch_size", 2), ("bind", 0)):
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 _refuse(name, value, f"a whole number of at least {least}")
@@ -91,10 +95,19 @@ class RunConfig:
             _refuse("batch_size", self.batch_size, "at least one image of each class")
         if self.loss == "ce" and not self.model.classifier:
             _refuse("model.classifier", False, "True: cross-entropy needs logits")
+        angles, classes = self.subset.orientations, self.model.num_classes
+        if not isinstance(angles, int) or angles < 1:
+            _refuse("subset.orientations", angles, "a whole number of at least 1")
+        if classes % angles:
+            _refuse("model.num_classes", classes, f"a multiple of the {angles} orientations")
 
     def run_id(self, data_digest: str) -> str:
-        """The name under which the store keeps this run: a hash of all that determines it."""
-        facts = {"config": self.to_dict(), "data": data_digest, "version": TRAINING_VERSION}
+        """The name under which the store keeps this run: a hash of all that determines it.
+
+        Fields at their defaults are left out, so that a new one leaves stored runs what they are.
+        """
+        chosen = _different(self.to_dict(), RunConfig().to_dict())
+        facts = {"config": chosen, "data": data_digest, "version": TRAINING_VERSION}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
@@ -104,12 +117,15 @@ class RunConfig:
         images = f"{part.train_size} images"
         if part.imbalance != "none":
             images += f" {part.imbalance} R={part.ratio:g}"
+        if part.orientations > 1:
+            images += f" in {part.orientations} orientations"
         if part.shuffled_labels:
             images += f" {part.shuffled_labels:.0%} labels shuffled"
         net = self.model.arch + (f" width {self.model.width}" if self.model.width else "")
         last = self.model.last_activation
         ending = "" if last == "relu" else f" last {last}"
         ending += f" code {self.model.code}" if self.model.code else ""
+        ending += " fixed classifier" if self.model.fixed_classifier else ""
         cut = "" if self.batching == "reshuffled" else f" {self.batching} batches"
         return f"{self.loss} {self.dataset} {images} {net}{ending}{cut} seed {self.seed}"
 
@@ -137,6 +153,19 @@ def _construct(cls: type[T], values: dict[str, Any]) -> T:
             f"Unknown setting {unknown[0]!r} in {cls.__name__}", f"Known are {', '.join(known)}", 2
         )
     return cls(**values)
+
+
+def _different(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """What of ``values``, a level down too, isn't as in ``defaults``."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = _different(value, defaults[name])
+            if value:
+                found[name] = value
+        elif value != defaults[name]:
+            found[name] = value
+    return found
 
 
 def _refuse(name: str, value: object, wanted: str) -> None:

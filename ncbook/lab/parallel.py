@@ -72,7 +72,8 @@ def _shares(configs: list[RunConfig], count: int) -> list[list[RunConfig]]:
 
 
 def _cost(config: RunConfig) -> float:
-    images = sum(class_counts(config.subset, config.model.num_classes))
+    angles = config.subset.orientations
+    images = angles * sum(class_counts(config.subset, config.model.num_classes // angles))
     return config.epochs * images * (config.model.width or 16)
 
 

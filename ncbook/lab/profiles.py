@@ -42,6 +42,14 @@ _LAPTOP_TWIN: Settings = _LAPTOP_SCL | {
     "measurements": 20,
 }
 _SMOKE_RARE: Settings = {"train_size": 300, "ratio": 15.0}  # two images in the smallest class
+_LAPTOP_SHORT: Settings = _LAPTOP_CE | {"epochs": 60, "measurements": 10}
+# What 2310.08358 trained by; its flips come without crops.
+_PAPER_MARGINS: Settings = {
+    "lr": 0.05,
+    "batch_size": 256,
+    "crop_margin": 0,
+    "arch": "resnet32",
+}
 _WHOLE: Settings = {
     "train_size": 50_000,
     "test_size": 10_000,
@@ -72,6 +80,13 @@ for _suffix in ("", "-few", "-many"):
 EXPERIMENTS["scl-twin-step10"] = EXPERIMENTS["scl-step10"]
 # A stochastic code of the features' own dimension; each run is given its compression.
 EXPERIMENTS["vib"] = {"loss": "ce", "code": 64}
+# Through the terminal phase in little time, by networks of any family (2310.08358).
+EXPERIMENTS["ce-short"] = {"loss": "ce"}
+EXPERIMENTS["ce-augmented"] = {"loss": "ce", "augment": True}
+# To a classifier that is given, not learnt: each run is told which.
+EXPERIMENTS["ce-aligned"] = {"loss": "ce"}
+# More classes than a simplex has room for: each run is told its orientations and dimension.
+EXPERIMENTS["ce-crowded"] = {"loss": "ce", "last_activation": "none"}
 _UNFLIPPED = {name: {"augment": False} for name in EXPERIMENTS if "mnist" in name}  # a 2 isn't an S
 
 # How large it is. The entry "all" of a profile holds for all its experiments.
@@ -109,11 +124,19 @@ SIZES: dict[str, dict[str, Settings]] = {
         "scl-twin-step10": _LAPTOP_TWIN | {"train_size": 1800},
         # A linear code behind linear weight decay would lose dimensions to the decay alone.
         "vib": {"train_size": 500, "epochs": 40, "batch_size": 50, "measurements": 6},
+        "ce-short": _LAPTOP_SHORT,
+        "ce-augmented": _LAPTOP_CE | {"epochs": 100},
+        "ce-aligned": _LAPTOP_SHORT,
+        # More decay than this keeps a head of few dimensions at a point.
+        "ce-crowded": _LAPTOP_CE
+        | {"train_size": 1000, "epochs": 60, "weight_decay": 1e-3, "measurements": 10},
     },
     "gpu": {
         "all": _WHOLE | {"precision": "bfloat16", "batch_size": 512, "epochs": 30},
         **_UNFLIPPED,
         "scl-twin-few": {"train_size": 5000, "epochs": 300},
+        "ce-short": {"arch": "resnet32", "crop_margin": 0},
+        "ce-aligned": {"arch": "resnet32", "crop_margin": 0},
     },
     # 2306.07960's code for the contrastive runs; cross-entropy gets the same schedule.
     "paper": {
@@ -124,6 +147,9 @@ SIZES: dict[str, dict[str, Settings]] = {
         "scl-twin": {"arch": "resnet50"},
         "scl-twin-few": {"arch": "resnet50", "train_size": 5000},
         "scl-twin-many": {"arch": "resnet50"},
+        "ce-short": _PAPER_MARGINS,
+        "ce-augmented": _PAPER_MARGINS,
+        "ce-aligned": _PAPER_MARGINS,
     },
 }
 # Networks to compare: what changes against the profile's own, which comes first.
@@ -137,6 +163,35 @@ NETS: dict[str, dict[str, Settings]] = {
     },
     "gpu": {"ResNet-18": {}, "DenseNet-40": {"arch": "densenet40"}},
     "paper": {"ResNet-18": {}, "DenseNet-40": {"arch": "densenet40"}},
+}
+# Networks of different kinds: those of 2310.08358, first, or their small siblings, and two that
+# don't convolve.
+_TRANSFORMER: Settings = {
+    "arch": "vit",
+    "last_activation": "none",
+    "lr": 0.03,
+    "weight_decay": 1e-3,
+}
+_RECURRENT: Settings = {"arch": "gru", "last_activation": "none", "lr": 0.2, "weight_decay": 1e-3}
+_SMALL_FAMILIES: dict[str, Settings] = {
+    "ResNet-8": {},
+    "VGG-5": {"arch": "vgg5"},
+    "DenseNet-10": {"arch": "densenet10", "weight_decay": 3e-3},
+    "transformer": _TRANSFORMER,
+    "recurrent": _RECURRENT,
+}
+_FAMILIES: dict[str, Settings] = {
+    "ResNet-32": {"arch": "resnet32"},
+    "VGG11": {"arch": "vgg11"},
+    "DenseNet-121": {"arch": "densenet121"},
+    "transformer": _TRANSFORMER,
+    "recurrent": _RECURRENT,
+}
+FAMILIES: dict[str, dict[str, Settings]] = {
+    "smoke": _SMALL_FAMILIES,
+    "laptop": _SMALL_FAMILIES,
+    "gpu": _FAMILIES,
+    "paper": _FAMILIES,
 }
 SEEDS = {"smoke": 2, "laptop": 3, "gpu": 1, "paper": 3}
 PROFILES = tuple(SIZES)
@@ -183,6 +238,11 @@ class Profile:
     def nets(self) -> dict[str, Settings]:
         """Networks to compare, by name, and the changes that `config` takes for each."""
         return NETS[self.name]
+
+    @property
+    def families(self) -> dict[str, Settings]:
+        """Networks of different kinds, by name, the profile's own first, as `nets`."""
+        return FAMILIES[self.name]
 
     def train(self, experiment: str, **changes: Any) -> list[Run]:
         """The runs of an experiment, one for each seed, trained now or loaded from the store."""

@@ -72,7 +72,8 @@ class Run:
 
         ``means``: class means of all training images, (epochs, k, d); ``features`` of at most 1,000
         of these images, (epochs, m, d), and their ``labels``, (m,); ``test_features`` and
-        ``test_labels`` likewise, of at most 1,000 test images.
+        ``test_labels`` likewise, of at most 1,000 test images; with a classifier also its
+        ``weights``, (epochs, k, d), and ``biases``, (epochs, k).
         """
         return load_file(self.folder / "path.safetensors")
 

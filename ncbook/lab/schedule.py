@@ -7,6 +7,8 @@ from ncbook.lab.config import RunConfig
 
 def learning_rate(config: RunConfig, epoch: int) -> float:
     """The rate in ``epoch``, counted from 0."""
+    if config.schedule == "constant":
+        return config.lr
     if config.schedule == "linear":
         return config.lr * (1 - epoch / config.epochs)
     thirds = sum(epoch >= config.epochs * part // 3 for part in (1, 2))

@@ -46,8 +46,11 @@ class Session:
     means: list[Tensor] = field(default_factory=list)
     snapshots: list[Tensor] = field(default_factory=list)
     test_snapshots: list[Tensor] = field(default_factory=list)
+    weights: list[Tensor] = field(default_factory=list)
+    biases: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        _require_fitting(self.config, self.dataset)
         part, put = subset(self.dataset, self.config.subset), self._on_device
         self.train = put(part.train_images, part.train_labels)
         self.test = put(part.test_images, part.test_labels)
@@ -106,7 +109,9 @@ class Session:
         for planned in self.plan.batches():
             rows = planned.to(self.device)
             batch = images[rows]
-            yield (augment(batch, generator) if self.config.augment else batch), labels[rows]
+            if self.config.augment:
+                batch = augment(batch, generator, self.config.crop_margin)
+            yield batch, labels[rows]
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
         """One step of gradient descent; returns the batch's loss, detached."""
@@ -133,6 +138,9 @@ class Session:
         self.means.append(found["means"])
         self.snapshots.append(found["features"][_watched(self.train)])
         self.test_snapshots.append(found["test_features"][_watched(self.test)])
+        if self.network.classifier is not None:
+            self.weights.append(self.network.classifier.weight.detach().cpu().clone())
+            self.biases.append(self.network.classifier.bias.detach().cpu().clone())
 
     def state(self) -> dict[str, Any]:
         """All that a checkpoint holds."""
@@ -144,7 +152,7 @@ class Session:
 
     def resume(self, folder: Path) -> None:
         """Go back to the last checkpoint in ``folder``, if there is one."""
-        state = checkpoint.load(folder, self.device)
+        state = checkpoint.load(folder)
         if state:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -170,6 +178,8 @@ class Session:
             "features": self.snapshots,
             "test_features": self.test_snapshots,
         }
+        if self.weights:
+            kept |= {"weights": self.weights, "biases": self.biases}
         splits = {"labels": self.train, "test_labels": self.test}
         owners = {name: part[1].cpu()[_watched(part)] for name, part in splits.items()}
         return {name: torch.stack(parts) for name, parts in kept.items()} | owners
@@ -199,6 +209,17 @@ class Session:
         }
 
 
+def _require_fitting(config: RunConfig, dataset: Dataset) -> None:
+    classes = dataset.num_classes * config.subset.orientations
+    if config.model.num_classes != classes:
+        raise NcbookError(
+            f"The model's num_classes is {config.model.num_classes}, and the images of"
+            f" {dataset.name} make {classes} classes",
+            f"Give num_classes={classes}",
+            2,
+        )
+
+
 def _plan(config: RunConfig, labels: np.ndarray) -> BatchPlan:
     """How the run cuts its training images, labels (n,), into batches."""
     plan: BatchPlan
@@ -217,7 +238,16 @@ def _watched(split: Split) -> Tensor:
     return torch.arange(n)[:: math.ceil(n / WATCHED)]
 
 
-_PROGRESS = ("epoch", "seconds", "history", "means", "snapshots", "test_snapshots")
+_PROGRESS = (
+    "epoch",
+    "seconds",
+    "history",
+    "means",
+    "snapshots",
+    "test_snapshots",
+    "weights",
+    "biases",
+)
 
 
 def _initialise(config: RunConfig) -> Network:
@@ -228,8 +258,9 @@ def _initialise(config: RunConfig) -> Network:
 
 
 def _optimiser(network: Network, config: RunConfig) -> SGD:
-    kernels = [p for p in network.parameters() if p.ndim == 4]
-    others = [p for p in network.parameters() if p.ndim != 4]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    kernels = [p for p in trained if p.ndim == 4]
+    others = [p for p in trained if p.ndim != 4]
     decay = config.weight_decay if config.kernel_decay is None else config.kernel_decay
     groups: list[dict[str, Any]] = [{"params": kernels, "weight_decay": decay}, {"params": others}]
     return SGD(groups, config.lr, config.momentum, weight_decay=config.weight_decay)

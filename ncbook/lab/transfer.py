@@ -9,9 +9,10 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
+from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset, unseen
 from ncbook.lab.measurement import embed
 from ncbook.lab.models import Network
+from ncbook.lab.runs import Run
 
 Labelled = tuple[Tensor, Tensor]  # features (n, d), labels (n,)
 
@@ -55,6 +56,25 @@ def embed_elsewhere(
     )
     train_labels, test_labels = map(torch.as_tensor, (part.train_labels, part.test_labels))
     return (train, train_labels), (test, test_labels)
+
+
+def embed_unseen(run: Run, size: int, data_dir: str | Path | None = None) -> Labelled:
+    """Raw features of training images that a run never saw, (n, d), and their true labels, (n,).
+
+    They come from the same split as the training images, so a classifier can be trained on them
+    whose features don't depend on them.
+
+    Args:
+        run: the finished run.
+        size: how many images, the same number of each class: ⌊size / k⌋.
+        data_dir: as in `load_dataset`.
+
+    Raises:
+        NcbookError: if the data can't be had, or has too few images.
+    """
+    source = load_dataset(run.config.dataset, data_dir)
+    images, labels = unseen(source, run.config.subset, size)
+    return embed(run.model(), normalise(images, source.name)), torch.as_tensor(labels)
 
 
 def transfer_accuracy(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ncbook.errors import NcbookError
-from ncbook.lab.data import Dataset, SubsetConfig, class_counts, subset
+from ncbook.lab.data import Dataset, SubsetConfig, class_counts, subset, unseen
+from ncbook.lab.data.orientations import turned
 
 GOLDEN_TRAIN = [
     3,
@@ -180,6 +181,151 @@ def test_shuffled_labels_depend_on_the_seed_alone() -> None:
     assert np.array_equal(*labels)
 
 
+def pictures(n: int = 12, size: int = 32, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (n, size, size, channels), np.uint8)
+
+
+def disc(size: int) -> np.ndarray:
+    """Pixels whose centre is at most half a side from the image's, (size, size)."""
+    squares = [(i - (size - 1) / 2) ** 2 for i in range(size)]
+    return np.array([[down + right <= size**2 / 4 for right in squares] for down in squares])
+
+
+@pytest.mark.parametrize(("size", "channels"), [(32, 3), (28, 1), (5, 1)])
+def test_half_and_quarter_turns_move_pixels_and_change_none(size: int, channels: int) -> None:
+    images, inside = pictures(size=size, channels=channels), disc(size)
+    labels = np.arange(12)
+    for count in (2, 4):
+        views, _ = turned(images, labels, count)
+        for j in range(count):
+            turns = j * 4 // count
+            expected = np.rot90(images, turns, axes=(1, 2))
+            assert np.array_equal(views[j::count][:, inside], expected[:, inside])
+
+
+def test_other_angles_interpolate_about_the_centre() -> None:
+    """A ramp stays a ramp: at the j-th angle it rises in the direction turned by j/3 of a turn."""
+    offsets = np.arange(32) - 15.5
+    ramp = np.broadcast_to(np.rint(128 + 4 * offsets), (1, 32, 32)).astype(np.uint8)[..., None]
+    views, _ = turned(ramp, np.array([0]), 3)
+    inside = np.hypot(offsets[:, None], offsets) <= 14
+    for j in range(3):
+        angle = 2 * np.pi * j / 3
+        # Counterclockwise as np.rot90: what was on the right comes to lie above.
+        expected = 128 + 4 * (np.cos(angle) * offsets - np.sin(angle) * offsets[:, None])
+        assert np.abs(views[j, ..., 0] - expected)[inside].max() <= 1
+
+
+def test_outside_the_disc_nothing_tells_the_angle() -> None:
+    images = pictures()
+    views, _ = turned(images, np.arange(12), 5)
+    assert views.dtype == np.uint8
+    outside = views[:, ~disc(32)]
+    assert outside.size
+    assert np.all(outside == round(images.mean()))
+
+
+def test_turned_images_belong_to_class_and_angle() -> None:
+    labels = np.array([2, 0, 1, 1])
+    views, classes = turned(pictures(4), labels, 3)
+    assert len(views) == 12
+    assert classes.tolist() == [6, 7, 8, 0, 1, 2, 3, 4, 5, 3, 4, 5]
+    assert classes.dtype == labels.dtype
+
+
+def coloured() -> Dataset:
+    """The data set above with images large enough to turn."""
+    data, rng = dataset(), np.random.default_rng(2)
+    drawn = {
+        f"{split}_images": rng.integers(0, 256, (len(labels), 8, 8, 1), np.uint8)
+        for split, labels in (("train", data.train_labels), ("test", data.test_labels))
+    }
+    return Dataset(**(vars(data) | drawn))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("kind", ["none", "step", "lt"])
+def test_a_turned_subset_has_each_chosen_image_at_each_angle(count: int, kind: str) -> None:
+    ratio = 1.0 if kind == "none" else 5.0
+    plain = SubsetConfig(200, 100, kind, ratio, seed=3)  # type: ignore[arg-type]
+    config = replace(plain, train_size=200 * count, test_size=100 * count, orientations=count)
+    data = coloured()
+    chosen, originals = subset(data, config), subset(data, plain)
+    assert np.array_equal(chosen.train_indices, originals.train_indices)
+    assert class_counts(config, 10) == class_counts(plain, 10)
+    for split in ("train", "test"):
+        images, labels = (getattr(originals, f"{split}_{part}") for part in ("images", "labels"))
+        views, classes = turned(images, labels, count)
+        assert np.array_equal(getattr(chosen, f"{split}_images"), views)
+        assert np.array_equal(getattr(chosen, f"{split}_labels"), classes)
+    sizes = np.repeat(class_counts(config, 10), count)
+    assert np.array_equal(np.bincount(chosen.train_labels), sizes)
+    assert np.array_equal(np.bincount(chosen.test_labels), [10] * 10 * count)
+
+
+def test_sizes_are_those_after_turning() -> None:
+    config = SubsetConfig(240, 80, orientations=4)
+    assert class_counts(config, 10) == (6,) * 10
+    chosen = subset(coloured(), config)
+    assert (len(chosen.train_images), len(chosen.test_images)) == (240, 80)
+
+
+def test_one_orientation_changes_nothing() -> None:
+    data = coloured()
+    assert np.array_equal(
+        subset(data, SubsetConfig(200, 100, orientations=1)).train_images,
+        data.train_images[subset(data, SubsetConfig(200, 100)).train_indices],
+    )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SubsetConfig(200, 100, seed=2),
+        SubsetConfig(207, 100, shuffled_labels=1.0),
+        SubsetConfig(300, 100, "step", 10.0),
+        SubsetConfig(300, 100, "lt", 10.0, seed=1),
+    ],
+)
+@pytest.mark.parametrize("size", [10, 105])
+def test_unseen_images_are_balanced_others_with_true_labels(
+    config: SubsetConfig, size: int
+) -> None:
+    data = dataset()
+    images, labels = unseen(data, config, size)
+    assert np.bincount(labels).tolist() == [size // 10] * 10
+    indices = images[:, 0, 0, 0].astype(int) * 256 + images[:, 0, 1, 0]
+    assert not np.isin(indices, subset(data, config).train_indices).any()
+    assert len(np.unique(indices)) == len(indices)
+    assert np.array_equal(data.train_labels[indices], labels)
+
+
+def test_unseen_images_are_what_a_larger_subset_adds() -> None:
+    data = dataset()
+    smaller, larger = (subset(data, SubsetConfig(n, 100)).train_indices for n in (200, 300))
+    added = np.setdiff1d(larger, smaller)
+    assert np.array_equal(unseen(data, SubsetConfig(200, 100), 100)[0], data.train_images[added])
+
+
+def test_unseen_images_are_turned_as_the_seen_ones() -> None:
+    data = coloured()
+    images, labels = unseen(data, SubsetConfig(400, 100, orientations=2), 120)
+    plain, classes = unseen(data, SubsetConfig(200, 100), 60)
+    views, expected = turned(plain, classes, 2)
+    assert np.array_equal(images, views)
+    assert np.array_equal(labels, expected)
+
+
+def test_too_many_or_too_few_unseen_images_are_wrong_usage() -> None:
+    for size, complaint in (
+        (420, "60 training images, and 62"),
+        (9, "9 unseen images are too few"),
+    ):
+        with pytest.raises(NcbookError, match=complaint) as caught:
+            unseen(dataset(), SubsetConfig(200, 100), size)
+        assert caught.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [
@@ -191,6 +337,10 @@ def test_shuffled_labels_depend_on_the_seed_alone() -> None:
         (SubsetConfig(shuffled_labels=1.1), "share of 1.1"),
         (SubsetConfig(shuffled_labels=float("nan")), "share of nan"),
         (SubsetConfig(test_size=0), "too few for 10 classes"),
+        (SubsetConfig(orientations=0), "orientations is 0"),
+        (SubsetConfig(orientations=2.0), "orientations is 2.0"),  # type: ignore[arg-type]
+        (SubsetConfig(39, orientations=4), "too few for 40 classes"),
+        (SubsetConfig(test_size=39, orientations=4), "too few for 40 classes"),
     ],
 )
 def test_a_senseless_configuration_is_wrong_usage(config: SubsetConfig, complaint: str) -> None:

@@ -13,16 +13,18 @@ from ncbook.lab.data.transforms import statistics
 RNG = np.random.default_rng(0)
 
 
-def augment_one_by_one(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment_one_by_one(
+    images: torch.Tensor, generator: torch.Generator, margin: int = 4
+) -> torch.Tensor:
     """The same draws, applied to one image after the other."""
     n, channels, height, width = images.shape
     flips = torch.rand(n, 1, generator=generator) < 0.5
-    top, left = torch.randint(9, (2, n, 1), generator=generator)
+    top, left = torch.randint(2 * margin + 1, (2, n, 1), generator=generator)
     out = []
     for i in range(n):
-        canvas = torch.zeros(channels, height + 8, width + 8, dtype=images.dtype)
+        canvas = torch.zeros(channels, height + 2 * margin, width + 2 * margin, dtype=images.dtype)
         y, x = int(top[i]), int(left[i])
-        canvas[:, 4:-4, 4:-4] = images[i]
+        canvas[:, margin : margin + height, margin : margin + width] = images[i]
         window = canvas[:, y : y + height, x : x + width]
         out.append(window.flip(-1) if flips[i] else window)
     return torch.stack(out)
@@ -34,6 +36,32 @@ def test_augment_agrees_with_the_loop(shape: tuple[int, ...]) -> None:
     ours = augment(images, torch.Generator().manual_seed(5))
     theirs = augment_one_by_one(images, torch.Generator().manual_seed(5))
     assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("margin", [0, 1, 4, 7])
+def test_augment_agrees_with_the_loop_at_any_margin(margin: int) -> None:
+    images = torch.randn(60, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    ours = augment(images, torch.Generator().manual_seed(5), margin)
+    theirs = augment_one_by_one(images, torch.Generator().manual_seed(5), margin)
+    assert torch.equal(ours, theirs)
+
+
+def test_augment_without_a_margin_only_flips() -> None:
+    images = torch.randn(200, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    out = augment(images, torch.Generator().manual_seed(2), margin=0)
+    kept, flipped = ((out == other).flatten(1).all(1) for other in (images, images.flip(-1)))
+    assert torch.all(kept ^ flipped)
+    assert 60 < flipped.sum() < 140  # 100, and more than five deviations around it
+
+
+def test_a_margin_is_how_far_a_crop_shifts_at_most() -> None:
+    images = torch.zeros(2000, 1, 17, 17)
+    images[:, 0, 8, 8] = 1.0  # in the middle, where a flip leaves it
+    for margin in (1, 2, 6):
+        out = augment(images, torch.Generator().manual_seed(2), margin)[:, 0].flatten(1)
+        place = out.argmax(1)
+        for moved in (place // 17 - 8, place % 17 - 8):
+            assert moved.unique().tolist() == list(range(-margin, margin + 1))
 
 
 def test_augment_draws_evenly() -> None:

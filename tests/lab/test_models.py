@@ -1,6 +1,7 @@
 """Networks: counts against published ones, outputs against torchvision's, the last ReLU, faults."""
 
 import dataclasses
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -12,14 +13,29 @@ from torch.nn.functional import (
     avg_pool2d,
     batch_norm,
     conv2d,
+    max_pool2d,
     relu,
 )
 
 from ncbook.errors import NcbookError
+from ncbook.geometry import simplex_etf
 from ncbook.lab.models import ModelConfig, Network, build, count_parameters
 
-ARCHS = ("resnet8", "resnet18", "resnet32", "resnet50", "vgg11", "densenet40", "densenet121")
-DIMS = dict(zip(ARCHS, (64, 512, 64, 2048, 512, 448, 1024), strict=True))
+DIMS = {
+    "resnet8": 64,
+    "resnet18": 512,
+    "resnet32": 64,
+    "resnet50": 2048,
+    "vgg5": 64,
+    "vgg11": 512,
+    "densenet10": 64,
+    "densenet40": 448,
+    "densenet121": 1024,
+    "vit": 64,
+    "gru": 64,
+}
+ARCHS = tuple(DIMS)
+CONVOLUTIONAL = tuple(arch for arch in ARCHS if arch not in ("vit", "gru"))
 
 
 def seeded(arch: str = "resnet8", seed: int = 0, **changes: Any) -> Network:
@@ -79,6 +95,42 @@ def test_vgg11_has_torchvisions_size_with_one_linear_layer_for_three() -> None:
     hidden = (25_088 + 1) * 4096 + (4096 + 1) * 4096 + (4096 + 1) * 1000
     expected = imagenet_count("vgg11_bn") - hidden + (512 + 1) * 10
     assert count_parameters(seeded("vgg11")) == expected == 9_231_114
+
+
+def conv(inputs: int, outputs: int, side: int = 3, bias: bool = False) -> int:
+    return inputs * outputs * side**2 + bias * outputs
+
+
+def linear(inputs: int, outputs: int) -> int:
+    return (inputs + 1) * outputs
+
+
+def test_vgg5_is_four_convolutions_with_normalisation() -> None:
+    stages = ((3, 16), (16, 32), (32, 64), (64, 64))
+    layers = sum(conv(*stage, bias=True) + 2 * stage[1] for stage in stages)
+    assert count_parameters(seeded("vgg5")) == layers + linear(64, 10) == 61_514
+
+
+def test_densenet10_is_three_blocks_of_two_layers() -> None:
+    # Six layers of growth 8, on 16, 24, …, 56 channels; transitions that keep 32 and 48.
+    layers = sum(2 * width + conv(width, 8) for width in range(16, 64, 8))
+    transitions = sum(2 * width + conv(width, width, side=1) for width in (32, 48))
+    expected = conv(3, 16) + layers + transitions + 2 * 64 + linear(64, 10)
+    assert count_parameters(seeded("densenet10")) == expected == 20_682
+
+
+def test_the_transformer_is_three_blocks_of_attention_and_two_linear_layers() -> None:
+    tokens = conv(3, 64, side=8, bias=True) + 16 * 64
+    attention = linear(64, 3 * 64) + linear(64, 64)
+    block = attention + linear(64, 128) + linear(128, 64) + 2 * 2 * 64
+    expected = tokens + 3 * block + 2 * 64 + linear(64, 10)
+    assert count_parameters(seeded("vit")) == expected == 114_570
+
+
+def test_the_recurrent_network_has_three_gates() -> None:
+    # Two biases each, one with the input's weights and one with the state's.
+    gates = 3 * (linear(3 * 32, 64) + linear(64, 64))
+    assert count_parameters(seeded("gru")) == gates + linear(64, 10) == 31_754
 
 
 def test_count_leaves_out_frozen_parameters() -> None:
@@ -160,13 +212,13 @@ def small_resnet_by_hand(
     return x.mean((2, 3))
 
 
-def densenet40_by_hand(network: Network, x: Tensor) -> Tensor:
+def plain_densenet_by_hand(network: Network, x: Tensor, depth: int, stem_stride: int) -> Tensor:
     layer = ByHand(network)
-    x = layer.conv(x)
+    x = layer.conv(x, stem_stride)
     for block in range(3):
         if block > 0:
             x = avg_pool2d(layer.conv(relu(layer.norm(x))), 2)
-        for _ in range(12):
+        for _ in range(depth):
             x = torch.cat([x, layer.conv(relu(layer.norm(x)))], 1)
     return relu(layer.norm(x)).mean((2, 3))
 
@@ -179,9 +231,128 @@ def test_small_resnets_agree_with_their_recurrence() -> None:
         torch.testing.assert_close(network.features(x), expected)
 
 
-def test_densenet40_agrees_with_its_recurrence() -> None:
-    network, x = seeded("densenet40").double().train(), images(4).double()
-    torch.testing.assert_close(network.features(x), densenet40_by_hand(network, x))
+def test_plain_densenets_agree_with_their_recurrence() -> None:
+    x = images(4).double()
+    for arch, depth, stem_stride in (("densenet10", 2, 2), ("densenet40", 12, 1)):
+        network = seeded(arch).double().train()
+        expected = plain_densenet_by_hand(network, x, depth, stem_stride)
+        torch.testing.assert_close(network.features(x), expected)
+
+
+@pytest.mark.parametrize("size", [28, 32])
+def test_vgg5_agrees_with_its_recurrence(size: int) -> None:
+    network, x = seeded("vgg5").double().train(), images(4, size=size).double()
+    parameters = iter(network.trunk.parameters())
+    h = x
+    for stage in range(4):
+        h = max_pool2d(h, 2) if stage else h
+        h = conv2d(h, next(parameters), next(parameters), padding=1)
+        h = relu(batch_norm(h, None, None, next(parameters), next(parameters), True))
+    assert not list(parameters)
+    torch.testing.assert_close(network.features(x), h.amax((2, 3)))
+
+
+def tokens_by_hand(weights: dict[str, Tensor], x: Tensor) -> Tensor:
+    """Patch after patch, each a linear function of its pixels, plus the code of its place."""
+    corners = [
+        (top, left) for top in range(0, x.shape[2] - 7, 8) for left in range(0, x.shape[3] - 7, 8)
+    ]
+    patches = torch.stack([x[:, :, i : i + 8, j : j + 8].flatten(1) for i, j in corners], 1)
+    h = patches @ weights["0.layer.weight"].flatten(1).T + weights["0.layer.bias"]
+    return h + weights["0.places"][0, : len(corners)]
+
+
+def attention_by_hand(weights: dict[str, Tensor], h: Tensor) -> Tensor:
+    """Four heads of 16 coordinates, one after the other."""
+    found = h @ weights["in_proj_weight"].T + weights["in_proj_bias"]
+    asked, offered, values = found.chunk(3, -1)  # (n, tokens, 64) each
+    heads = []
+    for head in range(4):
+        part = slice(16 * head, 16 * head + 16)
+        scores = asked[..., part] @ offered[..., part].transpose(1, 2) / 4
+        heads.append(scores.softmax(-1) @ values[..., part])
+    return torch.cat(heads, -1) @ weights["out_proj.weight"].T + weights["out_proj.bias"]
+
+
+def under(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+
+
+def normed(weights: dict[str, Tensor], h: Tensor) -> Tensor:
+    h = h - h.mean(-1, keepdim=True)
+    h = h / (h.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+    return h * weights["weight"] + weights["bias"]
+
+
+def transformer_by_hand(network: Network, x: Tensor) -> Tensor:
+    """The tokens before the last activation and the mean."""
+    weights = dict(network.trunk.state_dict())
+    h = tokens_by_hand(weights, x)
+    for position in range(3):
+        block = under(weights, f"{position + 1}.")
+        h = h + attention_by_hand(under(block, "self_attn."), normed(under(block, "norm1."), h))
+        inner = (
+            normed(under(block, "norm2."), h) @ block["linear1.weight"].T + block["linear1.bias"]
+        )
+        inner = inner * (1 + torch.erf(inner / 2**0.5)) / 2
+        h = h + inner @ block["linear2.weight"].T + block["linear2.bias"]
+    return normed(under(weights, "4."), h)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 32), (1, 28)])
+@pytest.mark.parametrize("last", ["relu", "none"])
+def test_the_transformer_agrees_with_attention_by_hand(channels: int, size: int, last: str) -> None:
+    network = scrambled(seeded("vit", in_channels=channels, last_activation=last))
+    x = images(4, channels, size)
+    tokens = transformer_by_hand(network, x)
+    expected = (tokens.relu() if last == "relu" else tokens).mean(1)
+    assert (expected[0] - expected[1]).norm() > 0.1 * expected[0].norm()  # images matter
+    close = {"rtol": 0.0, "atol": 1e-5}
+    torch.testing.assert_close(network.train().features(x), expected, **close)
+    with torch.inference_mode():  # where torch takes its fused path
+        torch.testing.assert_close(network.eval().features(x), expected, **close)
+
+
+def scrambled(network: Network) -> Network:
+    """With every parameter drawn anew: biases that are zero at the start would show nothing."""
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for p in network.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+    return network
+
+
+def test_the_blocks_of_the_transformer_start_each_for_itself() -> None:
+    weights = seeded("vit").trunk.state_dict()
+    starts = [weights[f"{position}.linear1.weight"] for position in (1, 2, 3)]
+    assert not any(torch.equal(a, b) for a, b in combinations(starts, 2))
+
+
+def test_pixels_in_no_whole_patch_do_not_matter() -> None:
+    network, x = seeded("vit", in_channels=1), images(channels=1, size=28)
+    outside = x.clone()
+    outside[:, :, 24:], outside[:, :, :, 24:] = 9.0, 9.0
+    assert torch.equal(network.features(x), network.features(outside))
+    outside[:, :, 23] = 9.0
+    assert not torch.equal(network.features(x), network.features(outside))
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, 32), (1, 28)])
+@pytest.mark.parametrize("last", ["relu", "none"])
+def test_the_recurrent_network_agrees_with_its_loop(channels: int, size: int, last: str) -> None:
+    network = scrambled(seeded("gru", in_channels=channels, last_activation=last)).double()
+    cell, x = under(dict(network.trunk.state_dict()), "1.cell."), images(4, channels, size).double()
+    state = torch.zeros(4, 64).double()
+    for row in range(size):
+        read = torch.zeros(4, channels, 32).double()
+        read[:, :, :size] = x[:, :, row]
+        from_row = read.flatten(1) @ cell["weight_ih_l0"].T + cell["bias_ih_l0"]
+        from_state = state @ cell["weight_hh_l0"].T + cell["bias_hh_l0"]
+        (r, z, n), (r_state, z_state, n_state) = from_row.chunk(3, 1), from_state.chunk(3, 1)
+        keep = (z + z_state).sigmoid()
+        state = (1 - keep) * (n + (r + r_state).sigmoid() * n_state).tanh() + keep * state
+    expected = state.relu() if last == "relu" else state
+    torch.testing.assert_close(network.features(x), expected)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -204,7 +375,7 @@ def test_grey_images_of_28_pixels_fit(arch: str) -> None:
     assert features.isfinite().all()
 
 
-@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("arch", CONVOLUTIONAL)
 def test_final_relu_is_the_one_before_the_pooling_and_nothing_else(arch: str) -> None:
     closed, opened = seeded(arch), seeded(arch, last_activation="none")
     x = images()
@@ -213,12 +384,25 @@ def test_final_relu_is_the_one_before_the_pooling_and_nothing_else(arch: str) ->
     assert (h > 0).any()
     assert (opened.features(x) < 0).any()
 
-    pool = adaptive_max_pool2d if arch == "vgg11" else adaptive_avg_pool2d
+    pool = adaptive_max_pool2d if arch.startswith("vgg") else adaptive_avg_pool2d
     before_pooling = opened.trunk[:-2](x)  # (n, d, h, w)
     torch.testing.assert_close(h, pool(relu(before_pooling), 1).flatten(1))
 
     assert count_parameters(closed) == count_parameters(opened)
     assert number_of_relus(closed) == number_of_relus(opened) + 1
+    assert_same_weights(closed, opened)
+
+
+@pytest.mark.parametrize("arch", ["vit", "gru"])
+def test_without_convolutions_the_last_activation_stands_at_the_end_too(arch: str) -> None:
+    closed, opened = seeded(arch), seeded(arch, last_activation="none")
+    h, x = closed.features(images()), images()
+    assert (h >= 0).all()
+    assert (h > 0).any()
+    # Before the mean over tokens, (n, tokens, d), or on the last state.
+    by_hand = relu(opened.trunk[:-2](x)).mean(1) if arch == "vit" else relu(opened.trunk(x))
+    torch.testing.assert_close(h, by_hand)
+    assert number_of_relus(closed) == number_of_relus(opened) + 1 == 1
     assert_same_weights(closed, opened)
 
 
@@ -246,9 +430,10 @@ def test_width_and_depth_of_small_nets() -> None:
 
 
 def test_only_small_nets_have_a_width() -> None:
-    with pytest.raises(NcbookError, match="width") as caught:
-        ModelConfig("vgg11", width=16)
-    assert "resnet14" in caught.value.cure
+    for arch in ("vgg5", "vgg11", "densenet10", "vit", "gru"):
+        with pytest.raises(NcbookError, match="width") as caught:
+            ModelConfig(arch, width=16)
+        assert "resnet14" in caught.value.cure
 
 
 def number_of_relus(network: nn.Module) -> int:
@@ -291,10 +476,13 @@ def test_without_a_classifier_there_are_no_logits() -> None:
     assert_same_weights(network.trunk, seeded().trunk)
 
 
-def test_the_global_seed_decides_the_weights() -> None:
-    assert_same_weights(seeded(seed=3), seeded(seed=3))
-    first, other = seeded(seed=3).trunk[0][0].weight, seeded(seed=4).trunk[0][0].weight
-    assert not torch.equal(first, other)
+@pytest.mark.parametrize("arch", ["resnet8", "vgg5", "densenet10", "vit", "gru"])
+def test_the_global_seed_decides_the_weights(arch: str) -> None:
+    assert_same_weights(seeded(arch, seed=3), seeded(arch, seed=3))
+    pair = zip(seeded(arch, seed=3).parameters(), seeded(arch, seed=4).parameters(), strict=True)
+    drawn = [(a, b) for a, b in pair if len(a.unique()) > 1]  # not zeros or ones
+    assert drawn
+    assert not any(torch.equal(a, b) for a, b in drawn)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -315,8 +503,9 @@ def test_channels_last_changes_the_layout_alone(arch: str) -> None:
     network = network.to(memory_format=torch.channels_last)
     x = x.contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(network(x)[1], expected)
-    # A layer that went back to the plain layout would cost a copy on every step.
-    assert network.trunk[:-2](x).is_contiguous(memory_format=torch.channels_last)
+    if arch in CONVOLUTIONAL:
+        # A layer that went back to the plain layout would cost a copy on every step.
+        assert network.trunk[:-2](x).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -378,6 +567,68 @@ def test_a_value_that_makes_no_sense_is_named(name: str, value: object) -> None:
     assert caught.value.exit_code == 2
     assert name in caught.value.cause
     assert repr(value) in caught.value.cause
+
+
+FRAME = 2.0 * simplex_etf(10, 64).float()
+
+
+def test_a_fixed_classifier_is_what_was_given_without_a_bias() -> None:
+    plain, fixed = seeded(), seeded(fixed_classifier=FRAME)
+    assert fixed.classifier is not None
+    torch.testing.assert_close(fixed.classifier.weight, FRAME, rtol=0.0, atol=1e-6)
+    assert not fixed.classifier.bias.any()
+    assert not any(p.requires_grad for p in fixed.classifier.parameters())
+    assert count_parameters(fixed) == count_parameters(plain) - 650
+    assert_same_weights(plain.trunk, fixed.trunk)
+    features, logits, _ = fixed(images())
+    torch.testing.assert_close(logits, features @ FRAME.T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("given", [FRAME, FRAME.double(), FRAME.tolist(), FRAME.numpy()])
+def test_a_fixed_classifier_is_kept_as_rounded_tuples(given: Any) -> None:
+    kept = ModelConfig(fixed_classifier=given).fixed_classifier
+    assert kept == tuple(tuple(round(float(x), 6) for x in row) for row in FRAME)
+    assert ModelConfig(fixed_classifier=kept).fixed_classifier == kept
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        torch.zeros(9, 64),
+        torch.zeros(10),
+        torch.full((10, 64), torch.nan),
+        torch.full((10, 64), torch.inf),
+        [[1.0, 2.0]] * 9 + [[1.0]],
+        [["a"]] * 10,
+        [],
+        "frame",
+        1.0,
+    ],
+)
+def test_a_fixed_classifier_that_is_no_matrix_of_k_rows_is_named(given: Any) -> None:
+    with pytest.raises(NcbookError, match="fixed_classifier") as caught:
+        ModelConfig(fixed_classifier=given)
+    assert caught.value.exit_code == 2
+    assert "10 rows" in caught.value.cure
+
+
+def test_a_fixed_classifier_of_another_dimension_is_named_by_the_network() -> None:
+    for changes, needed in (
+        ({}, 64),
+        ({"width": 8}, 32),
+        ({"projection": 16}, 16),
+        ({"code": 5}, 5),
+    ):
+        with pytest.raises(NcbookError, match="fixed_classifier has rows of 63 entries") as caught:
+            seeded(fixed_classifier=torch.zeros(10, 63), **changes)
+        assert caught.value.exit_code == 2
+        assert f"rows of {needed} entries" in caught.value.cure
+
+
+def test_a_fixed_classifier_needs_a_classifier() -> None:
+    with pytest.raises(NcbookError, match="fixed_classifier") as caught:
+        ModelConfig(classifier=False, fixed_classifier=FRAME)
+    assert caught.value.exit_code == 2
 
 
 def test_config_is_frozen_and_plain() -> None:

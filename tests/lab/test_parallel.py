@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
+from ncbook.lab.data import SubsetConfig
 from ncbook.lab.models import ModelConfig
-from ncbook.lab.parallel import _shares, cores, train_all
+from ncbook.lab.parallel import _cost, _shares, cores, train_all
 from ncbook.lab.profiles import profile
 from ncbook.lab.training import train
 
@@ -65,6 +66,16 @@ def test_shares_are_even(tiny: RunConfig) -> None:
     configs = [dataclasses.replace(tiny, epochs=epochs) for epochs in (1, 2, 3, 4, 5, 9)]
     loads = [sum(config.epochs for config in share) for share in _shares(configs, 2)]
     assert sorted(loads) == [12, 12]
+
+
+def test_turned_images_cost_as_much_as_others(tiny: RunConfig) -> None:
+    """480 images: of 10 classes, of 40 at four angles; under imbalance 4 · (5 · 12 + 5 · 1)."""
+    crowd = dataclasses.replace(tiny.model, num_classes=40)
+    plain = dataclasses.replace(tiny, subset=SubsetConfig(480, 40))
+    turned = dataclasses.replace(plain, model=crowd, subset=SubsetConfig(480, 40, orientations=4))
+    assert _cost(turned) == _cost(plain) == 4 * 480 * 16
+    uneven = SubsetConfig(480, 40, "step", 12.0, orientations=4)
+    assert _cost(dataclasses.replace(turned, subset=uneven)) == 4 * 260 * 16
 
 
 def test_cores_follow_the_share_that_a_chapter_is_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,11 @@ def test_linear_rate_falls_evenly_and_never_to_zero() -> None:
     )
 
 
+def test_constant_rate_does_not_fall() -> None:
+    config = RunConfig(epochs=7, lr=0.3, schedule="constant")
+    assert [learning_rate(config, epoch) for epoch in range(7)] == [0.3] * 7
+
+
 @pytest.mark.parametrize(("epochs", "count"), [(1, 1), (1, 16), (2, 5), (100, 16), (350, 30)])
 def test_measurements_begin_at_zero_and_end_at_the_end(epochs: int, count: int) -> None:
     measured = measured_epochs(epochs, count)

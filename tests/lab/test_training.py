@@ -12,9 +12,11 @@ from torch.nn.functional import cross_entropy, normalize
 
 from ncbook.collapse import measure_collapse
 from ncbook.errors import NcbookError
+from ncbook.geometry import simplex_etf
+from ncbook.lab import checkpoint
 from ncbook.lab import session as sessions
 from ncbook.lab.config import RunConfig
-from ncbook.lab.data import load_dataset, normalise, subset
+from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
 from ncbook.lab.device import pick_device
 from ncbook.lab.models import ModelConfig, build
 from ncbook.lab.runs import Run
@@ -38,21 +40,31 @@ def plain_loop(config: RunConfig, orders: list[list[Tensor]]) -> dict[str, Tenso
     net = build(config.model).train()
     velocity = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
     for epoch, batches in enumerate(orders):
-        rate = config.lr * (1 - epoch / config.epochs)
+        rate = config.lr * (1 if config.schedule == "constant" else 1 - epoch / config.epochs)
         for rows in batches:
             net.zero_grad()
             cross_entropy(net(images[rows])[1], labels[rows]).backward()
             with torch.no_grad():
-                for name, p in net.named_parameters():
+                for name, p in ((n, p) for n, p in net.named_parameters() if p.requires_grad):
                     decay = config.kernel_decay if p.ndim == 4 else config.weight_decay
                     velocity[name].mul_(config.momentum).add_(p.grad + decay * p)
                     p.sub_(rate * velocity[name])
     return net.state_dict()
 
 
-def test_agrees_with_a_plain_loop(runs: Path, tiny: RunConfig) -> None:
+ALIGNED = ModelConfig(fixed_classifier=simplex_etf(10, 64))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "model"),
+    [("linear", ModelConfig()), ("constant", ModelConfig()), ("linear", ALIGNED)],
+    ids=["linear", "constant", "fixed classifier"],
+)
+def test_agrees_with_a_plain_loop(
+    runs: Path, tiny: RunConfig, schedule: str, model: ModelConfig
+) -> None:
     settings = {"weight_decay": 0.05, "kernel_decay": 0.01, "lr": 0.01, "epochs": 3}
-    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), **settings)
+    config = dataclasses.replace(tiny, loss="ce", model=model, schedule=schedule, **settings)
     session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
     everything = session.train[1].clone()
     session.train = (torch.arange(len(everything)), everything)
@@ -123,6 +135,100 @@ def test_contrastive_loss_is_taken_on_unit_features(tiny: RunConfig) -> None:
     assert loss.item() == pytest.approx(np.mean(terms), rel=1e-4)
 
 
+def test_training_moves_all_but_a_fixed_classifier(runs: Path, tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, loss="ce", model=ALIGNED, weight_decay=0.1, epochs=2)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    before = {name: value.clone() for name, value in session.network.state_dict().items()}
+    decayed = {id(p) for group in session.optimiser.param_groups for p in group["params"]}
+    names = {name for name, p in session.network.named_parameters() if id(p) in decayed}
+    assert names == {n for n, _ in session.network.named_parameters() if "classifier" not in n}
+    after = weights(train(config, "cpu"))
+    given = torch.tensor(ALIGNED.fixed_classifier)
+    assert torch.equal(after["classifier.weight"], given)
+    assert not after["classifier.bias"].any()
+    for name in before:
+        assert torch.equal(before[name], after[name]) == name.startswith("classifier"), name
+
+
+def test_the_path_keeps_the_classifier(runs: Path, tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig())
+    run = train(config, "cpu")
+    path, epochs = run.path, len(run.epochs)
+    assert path["weights"].shape == (epochs, 10, 64)
+    assert path["biases"].shape == (epochs, 10)
+    model, untrained = run.model(), Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    for at, network in ((-1, model), (0, untrained.network)):
+        assert network.classifier is not None
+        assert torch.equal(path["weights"][at], network.classifier.weight)
+        assert torch.equal(path["biases"][at], network.classifier.bias)
+    steps = (path["weights"].diff(dim=0) != 0).flatten(1).any(1)
+    assert steps.all()  # each measurement has its own
+    logits = path["test_features"][-1] @ path["weights"][-1].T + path["biases"][-1]
+    hits = (logits.argmax(1) == path["test_labels"]).float().mean().item()
+    assert run.history[-1]["test_accuracy"] == pytest.approx(hits)
+
+
+def test_the_path_has_no_classifier_where_there_is_none(runs: Path, tiny: RunConfig) -> None:
+    path = train(dataclasses.replace(tiny, epochs=1), "cpu").path
+    assert path.keys() == {"means", "features", "test_features", "labels", "test_labels"}
+
+
+def test_without_a_crop_margin_batches_are_only_flipped(tiny: RunConfig) -> None:
+    config = dataclasses.replace(tiny, augment=True, crop_margin=0)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    originals = session.train[0]
+    plans = list(session.plan.batches())
+    batches = [images for images, _ in session.batches()]
+    for rows, images in zip(plans, batches, strict=True):
+        kept, flipped = (
+            (images == other[rows]).flatten(1).all(1) for other in (originals, originals.flip(-1))
+        )
+        assert torch.all(kept | flipped)
+        assert 0 < flipped.sum() < len(rows)
+    session.config = dataclasses.replace(config, crop_margin=3)
+    assert not all(map(torch.equal, batches, (images for images, _ in session.batches())))
+
+
+def test_turned_images_are_classes_to_train_on(runs: Path, tiny: RunConfig) -> None:
+    part = SubsetConfig(80, 40, orientations=2)
+    model = dataclasses.replace(tiny.model, num_classes=20)
+    run = train(dataclasses.replace(tiny, subset=part, model=model, epochs=1), "cpu")
+    assert run.path["means"].shape == (len(run.epochs), 20, 64)
+    for split, per_class in (("train", 4), ("test", 2)):
+        assert run.features(split)[1].bincount().tolist() == [per_class] * 20
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "orientations", "needed"), [(10, 2, 20), (20, 1, 10), (7, 1, 10), (30, 2, 20)]
+)
+def test_a_network_for_another_number_of_classes_is_refused(
+    runs: Path, tiny: RunConfig, num_classes: int, orientations: int, needed: int
+) -> None:
+    part = SubsetConfig(80, 40, orientations=orientations)
+    model = ModelConfig(num_classes=num_classes)
+    for loss in ("ce", "scl"):
+        config = dataclasses.replace(tiny, loss=loss, subset=part, model=model)
+        with pytest.raises(NcbookError, match=f"num_classes is {num_classes}") as caught:
+            train(config, "cpu")
+        assert caught.value.exit_code == 2
+        assert f"num_classes={needed}" in caught.value.cure
+    assert not [folder for folder in runs.iterdir() if folder.is_dir()]
+
+
+@pytest.mark.parametrize("arch", ["vgg5", "densenet10", "vit", "gru"])
+def test_every_small_network_trains_to_the_same_bits(
+    runs: Path, tiny: RunConfig, arch: str
+) -> None:
+    model = ModelConfig(arch, last_activation="none")
+    config = dataclasses.replace(tiny, loss="ce", model=model, epochs=3, lr=0.02)
+    first = train(config, "cpu")
+    losses = [row["train_loss"] for row in first.history]
+    assert losses[-1] < losses[0]
+    expected = weights(first)
+    first.folder.rename(runs / "elsewhere")
+    assert same(expected, weights(train(config, "cpu")))
+
+
 @pytest.mark.parametrize("augment", [False, True])
 def test_a_seed_gives_the_same_bits_and_another_does_not(
     runs: Path, tiny: RunConfig, augment: bool
@@ -152,11 +258,29 @@ def test_a_finished_run_is_loaded(runs: Path, tiny: RunConfig) -> None:
     assert again.config == tiny
 
 
-@pytest.mark.parametrize(("stop_at", "code"), [(0, None), (1, None), (3, None), (2, 8)])
+CONTRASTIVE = ModelConfig(classifier=False)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "loss", "model"),
+    [
+        (0, "scl", CONTRASTIVE),
+        (1, "scl", CONTRASTIVE),
+        (3, "scl", CONTRASTIVE),
+        (2, "scl", dataclasses.replace(CONTRASTIVE, code=8)),
+        (2, "ce", ModelConfig()),
+        (3, "ce", ALIGNED),
+    ],
+)
 def test_an_interrupted_run_ends_with_the_same_bits(
-    runs: Path, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch, stop_at: int, code: int | None
+    runs: Path,
+    tiny: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: int,
+    loss: str,
+    model: ModelConfig,
 ) -> None:
-    tiny = dataclasses.replace(tiny, model=dataclasses.replace(tiny.model, code=code))
+    tiny = dataclasses.replace(tiny, loss=loss, model=model, augment=True, crop_margin=2)
     whole = train(tiny, "cpu")
     expected, rows, path = weights(whole), whole.history, whole.path
     whole.folder.rename(runs / "elsewhere")
@@ -172,6 +296,12 @@ def test_an_interrupted_run_ends_with_the_same_bits(
         patch.setattr(Session, "run_epoch", stop)
         with pytest.raises(KeyboardInterrupt):
             train(tiny, "cpu")
+    state = checkpoint.load(runs / f"{whole.id}.partial")
+    for name in ("weights", "biases") if stop_at and model.classifier else ():
+        assert state is not None
+        kept = state["progress"][name]
+        assert same({name: torch.stack(kept)}, {name: path[name][: len(kept)]})
+        assert len(kept) == len(state["progress"]["history"]) > 1
     resumed = train(tiny, "cpu")
     assert same(expected, weights(resumed))
     assert same(path, resumed.path)
@@ -233,6 +363,27 @@ def test_half_precision_trains(runs: Path, tiny: RunConfig) -> None:
     run = train(dataclasses.replace(tiny, precision="bfloat16"), "cpu")
     assert run.features("train")[0].dtype == torch.float32
     assert np.isfinite(run.curve("nc1")).all()
+
+
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("cuda", marks=CUDA)])
+def test_a_resumed_session_keeps_what_was_measured_before(
+    runs: Path, tiny: RunConfig, place: str
+) -> None:
+    """What was measured before the checkpoint and what came after it lie on the same device."""
+    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig())
+    session = Session(config, load_dataset("cifar10"), torch.device(place))
+    session.record(loss=None)
+    session.record(loss=session.run_epoch())
+    checkpoint.save(runs / "half", session.state(), session.provenance())
+    later = Session(config, load_dataset("cifar10"), torch.device(place))
+    later.resume(runs / "half")
+    later.record(loss=later.run_epoch())
+    assert later.path()["weights"].shape == (3, 10, 64)
+    for name in ("means", "features", "test_features", "weights", "biases"):
+        assert torch.equal(later.path()[name][:2], session.path()[name])
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -1,15 +1,26 @@
 """Linear probes: they see what is linearly there, and nothing else, on any network's images."""
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ncbook.errors import NcbookError
 from ncbook.geometry import simplex_etf
-from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
+from ncbook.lab.config import RunConfig
+from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset, unseen
 from ncbook.lab.measurement import embed
 from ncbook.lab.models import ModelConfig, build
-from ncbook.lab.transfer import embed_elsewhere, linear_probe, transfer_accuracy
+from ncbook.lab.training import train
+from ncbook.lab.transfer import (
+    embed_elsewhere,
+    embed_unseen,
+    linear_probe,
+    transfer_accuracy,
+)
 
 
 def clouds(per_class: int, seed: int, spread: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -55,3 +66,52 @@ def test_another_data_set_comes_with_its_own_labels_and_the_networks_features() 
     frame = pad(normalise(part.test_images, "mnist"), [2] * 4).expand(-1, 3, -1, -1)
     assert torch.allclose(test[0], embed(network, frame), atol=1e-5)
     assert torch.equal(test[1], torch.as_tensor(part.test_labels))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        SubsetConfig(60, 20, seed=4),
+        SubsetConfig(60, 20, shuffled_labels=0.5),
+        SubsetConfig(60, 20, "step", 3.0),
+    ],
+)
+def test_unseen_images_are_embedded_as_by_hand(
+    runs: Path, tiny: RunConfig, part: SubsetConfig
+) -> None:
+    run = train(dataclasses.replace(tiny, subset=part, epochs=1), "cpu")
+    features, labels = embed_unseen(run, 85)
+    assert features.shape == (80, 64)
+    assert labels.bincount().tolist() == [8] * 10
+    source = load_dataset("cifar10")
+    counts = [6] * 10 if part.imbalance == "none" else [6] * 5 + [2] * 5
+    larger = subset(source, dataclasses.replace(part, train_size=140, imbalance="none", ratio=1.0))
+    seen = set(subset(source, part).train_indices.tolist())
+    assert len(seen) == sum(counts)
+    fresh = [i for i in larger.train_indices.tolist() if i not in seen]
+    model, row = run.model(), 0
+    with torch.inference_mode():
+        images = normalise(source.train_images[fresh], "cifar10")
+        expected, owners = model.features(images), source.train_labels[fresh]
+    for found, label in zip(features, labels.tolist(), strict=True):
+        # Of a rare class more would fit: each of ours is one of them, in the same order.
+        while owners[row] != label or not torch.allclose(expected[row], found, atol=1e-5):
+            row += 1
+        row += 1
+
+
+def test_unseen_images_come_turned_to_a_run_on_turned_ones(runs: Path, tiny: RunConfig) -> None:
+    part, model = SubsetConfig(80, 40, orientations=2), ModelConfig(num_classes=20)
+    run = train(dataclasses.replace(tiny, subset=part, model=model, epochs=1), "cpu")
+    features, labels = embed_unseen(run, 60)
+    images, expected = unseen(load_dataset("cifar10"), part, 60)
+    assert labels.bincount().tolist() == [3] * 20
+    assert labels.tolist() == expected.tolist()
+    assert torch.equal(features, embed(run.model(), normalise(images, "cifar10")))
+
+
+def test_more_unseen_images_than_there_are_is_wrong_usage(runs: Path, tiny: RunConfig) -> None:
+    run = train(dataclasses.replace(tiny, epochs=1), "cpu")
+    with pytest.raises(NcbookError, match="were asked for") as caught:
+        embed_unseen(run, 50_000)
+    assert caught.value.exit_code == 2

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ncbook.lab.data.dataset import Dataset
 from ncbook.lab.data.loading import DatasetRecord, get, list_datasets, load_dataset, verify
-from ncbook.lab.data.subsets import Subset, SubsetConfig, class_counts, subset
+from ncbook.lab.data.subsets import Subset, SubsetConfig, class_counts, subset, unseen
 
 if TYPE_CHECKING:
     from ncbook.lab.data.transforms import augment, normalise
@@ -22,6 +22,7 @@ __all__ = [
     "load_dataset",
     "normalise",
     "subset",
+    "unseen",
     "verify",
 ]
 

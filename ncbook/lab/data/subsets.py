@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ncbook.errors import NcbookError
-from ncbook.lab.data.dataset import Arrays, Dataset, Labels
+from ncbook.lab.data.dataset import Arrays, Dataset, Images, Labels
+from ncbook.lab.data.orientations import turned
 
 Imbalance = Literal["none", "step", "lt"]
 _TRAIN, _TEST, _LABELS = 0, 1, 2
@@ -27,6 +28,9 @@ class SubsetConfig:
         ratio: R = n_max / n_min ≥ 1.
         shuffled_labels: share of the training images whose labels are shuffled among them, so that
             class sizes stay as they are. Test labels stay true.
+        orientations: m; with more than one, every image is turned by each multiple of 1/m of a full
+            turn, and what it shows and how it is turned make its class: m·k of them, m·c + j for
+            class c and the j-th angle. Sizes are those after turning.
         seed: which images are chosen, and which labels are shuffled.
     """
 
@@ -35,12 +39,16 @@ class SubsetConfig:
     imbalance: Imbalance = "none"
     ratio: float = 1.0
     shuffled_labels: float = 0.0
+    orientations: int = 1
     seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Subset(Arrays):
-    """Chosen images and labels, copied into memory, with their ascending places in the splits."""
+    """Chosen images and labels, copied into memory, with their ascending places in the splits.
+
+    Of a turned image there is one place and several copies.
+    """
 
     train_indices: NDArray[np.int64]
     test_indices: NDArray[np.int64]
@@ -49,11 +57,13 @@ class Subset(Arrays):
 def class_counts(config: SubsetConfig, num_classes: int) -> tuple[int, ...]:
     """Training images of each class, c = 0 … k−1, rounded to the nearest (halves up), at least 1.
 
+    Before they are turned, if they are.
+
     Raises:
         NcbookError: if the configuration makes no sense (exit code 2).
     """
     _check(config, num_classes)
-    n_max = config.train_size // num_classes
+    n_max = config.train_size // (num_classes * config.orientations)
     return tuple(max(1, floor(n_max * share + 0.5)) for share in _shares(config, num_classes))
 
 
@@ -65,17 +75,43 @@ def subset(dataset: Dataset, config: SubsetConfig) -> Subset:
             (exit code 2).
     """
     train_counts = class_counts(config, dataset.num_classes)
-    test_counts = (config.test_size // dataset.num_classes,) * dataset.num_classes
+    k = dataset.num_classes
+    test_counts = (config.test_size // (k * config.orientations),) * k
     train = _choose(dataset, dataset.train_labels, train_counts, config.seed, _TRAIN)
     test = _choose(dataset, dataset.test_labels, test_counts, config.seed, _TEST)
-    return Subset(
+    seen = (
         np.ascontiguousarray(dataset.train_images[train]),
         _shuffled(dataset.train_labels[train], config),
-        np.ascontiguousarray(dataset.test_images[test]),
-        dataset.test_labels[test],
-        train,
-        test,
     )
+    held_out = np.ascontiguousarray(dataset.test_images[test]), dataset.test_labels[test]
+    if config.orientations > 1:
+        seen, held_out = (turned(*part, config.orientations) for part in (seen, held_out))
+    return Subset(*seen, *held_out, train, test)
+
+
+def unseen(dataset: Dataset, config: SubsetConfig, size: int) -> tuple[Images, Labels]:
+    """Training images that `subset` leaves out, those that it would take next, and true labels.
+
+    Args:
+        dataset: where both come from.
+        config: of the subset; its images are turned, these are too.
+        size: how many, balanced whatever the subset is: ⌊size / k⌋ of each of k classes.
+
+    Raises:
+        NcbookError: as `subset`, or if ``size`` isn't enough for one of each class (exit code 2).
+    """
+    taken = class_counts(config, dataset.num_classes)
+    more = size // (dataset.num_classes * config.orientations)
+    if more < 1:
+        classes = dataset.num_classes * config.orientations
+        raise _wrong(f"{size} unseen images are too few", f"Ask for at least {classes}")
+    labels, wider = dataset.train_labels, tuple(count + more for count in taken)
+    first, all_of_them = (
+        _choose(dataset, labels, counts, config.seed, _TRAIN) for counts in (taken, wider)
+    )
+    fresh = np.setdiff1d(all_of_them, first, assume_unique=True)  # ascending
+    found = np.ascontiguousarray(dataset.train_images[fresh]), labels[fresh]
+    return turned(*found, config.orientations) if config.orientations > 1 else found
 
 
 def _check(config: SubsetConfig, num_classes: int) -> None:
@@ -94,11 +130,16 @@ def _check(config: SubsetConfig, num_classes: int) -> None:
         raise _wrong(
             f"A ratio of {config.ratio} without imbalance", "Set imbalance to 'step' or 'lt'"
         )
-    if min(config.train_size, config.test_size) < num_classes:
+    if not isinstance(config.orientations, int) or config.orientations < 1:
+        raise _wrong(
+            f"orientations is {config.orientations!r}", "Give a whole number of at least 1"
+        )
+    classes = num_classes * config.orientations
+    if min(config.train_size, config.test_size) < classes:
         raise _wrong(
             f"{config.train_size} training and {config.test_size} test images are too few for"
-            f" {num_classes} classes",
-            f"Ask for at least {num_classes} of each",
+            f" {classes} classes",
+            f"Ask for at least {classes} of each",
         )
 
 

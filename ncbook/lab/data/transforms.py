@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 _STANDS_IN = "-for-"  # in the name of a stand-in: what it is, and what it stands in for
-_MARGIN = 4  # pixels of padding before the crop
 
 # Mean and standard deviation of each channel over all pixels of the training split, in float64 on
 # values in [0, 1] (not the mean over images of each image's own deviation, which is smaller).
@@ -63,8 +62,8 @@ def _check(pixels: Tensor, name: str) -> None:
         raise ValueError(f"images must have {channels} channels last, not {tuple(pixels.shape)}")
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A random crop after padding by four zeros, then a random left-right flip, of each image.
+def augment(images: Tensor, generator: torch.Generator, margin: int = 4) -> Tensor:
+    """A random crop after padding by zeros, then a random left-right flip, of each image.
 
     Zero is the mean colour of normalised images. The draws are made on the generator's device, so a
     CPU generator gives the same augmentation wherever the images are.
@@ -72,26 +71,27 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     Args:
         images: (n, C, H, W) float.
         generator: source of the draws; two calls with equal states give equal images.
+        margin: pixels of padding on each side.
 
     Returns:
         (n, C, H, W), new memory.
     """
     n, channels, height, width = images.shape
-    flipped, top, left = _draw(n, generator, images.device)
+    flipped, top, left = _draw(n, margin, generator, images.device)
     rows = top + torch.arange(height, device=images.device)  # (n, H)
     across = torch.arange(width, device=images.device).expand(n, width)
     columns = left + torch.where(flipped, across.flip(1), across)  # (n, W)
-    places = rows[:, :, None] * (width + 2 * _MARGIN) + columns[:, None, :]  # (n, H, W)
-    padded = pad(images, [_MARGIN] * 4).flatten(2)  # (n, C, padded H·W), what places point into
+    places = rows[:, :, None] * (width + 2 * margin) + columns[:, None, :]  # (n, H, W)
+    padded = pad(images, [margin] * 4).flatten(2)  # (n, C, padded H·W), what places point into
     every_channel = places.flatten(1).unsqueeze(1).expand(-1, channels, -1)  # (n, C, H·W)
     return padded.gather(2, every_channel).view(images.shape)
 
 
 def _draw(
-    n: int, generator: torch.Generator, device: torch.device
+    n: int, margin: int, generator: torch.Generator, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Whether to flip, and the crop's upper left corner in the padded image: (n, 1) each."""
     flipped = torch.rand(n, 1, generator=generator, device=generator.device) < 0.5
-    corner = torch.randint(2 * _MARGIN + 1, (2, n, 1), generator=generator, device=generator.device)
+    corner = torch.randint(2 * margin + 1, (2, n, 1), generator=generator, device=generator.device)
     top, left = corner.to(device)
     return flipped.to(device), top, left

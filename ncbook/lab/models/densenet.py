@@ -1,4 +1,4 @@
-"""DenseNets for small images: DenseNet-40 (growth 12, no bottleneck) and DenseNet-121.
+"""DenseNets for small images: DenseNet-10 and -40 (no bottleneck) and DenseNet-121.
 
 Both end in batch normalisation, ReLU, global average pooling (Huang et al. 2017): that ReLU is the
 last one, and `last` stands in its place.
@@ -23,18 +23,14 @@ class DenseLayer(nn.Module):
         return torch.cat([x, self.branch(x)], 1)
 
 
+def densenet10(in_channels: int, last: nn.Module) -> Trunk:
+    """DenseNet-40's small sibling: three blocks of two layers, growth 8, a stem of stride 2."""
+    return _plain(in_channels, last, depth=2, growth=8, stem_stride=2)
+
+
 def densenet40(in_channels: int, last: nn.Module) -> Trunk:
     """Three blocks of twelve layers, growth 12, transitions that keep the channels."""
-    channels, growth = 16, 12
-    layers: list[nn.Module] = [nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)]
-    for block in range(3):
-        if block > 0:
-            layers += _transition(channels)
-        for _ in range(12):
-            layers.append(DenseLayer(channels, growth))
-            channels += growth
-    layers.append(nn.BatchNorm2d(channels))
-    return _pooled(nn.Sequential(*layers), channels, last)
+    return _plain(in_channels, last, depth=12, growth=12, stem_stride=1)
 
 
 def densenet121(in_channels: int, last: nn.Module) -> Trunk:
@@ -45,6 +41,21 @@ def densenet121(in_channels: int, last: nn.Module) -> Trunk:
     layers.conv0 = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
     del layers.pool0
     return _pooled(layers, 1024, last)
+
+
+def _plain(in_channels: int, last: nn.Module, depth: int, growth: int, stem_stride: int) -> Trunk:
+    """Three blocks of so many layers; transitions between them keep the channels."""
+    channels = 16
+    stem = nn.Conv2d(in_channels, channels, 3, stem_stride, padding=1, bias=False)
+    layers: list[nn.Module] = [stem]
+    for block in range(3):
+        if block > 0:
+            layers += _transition(channels)
+        for _ in range(depth):
+            layers.append(DenseLayer(channels, growth))
+            channels += growth
+    layers.append(nn.BatchNorm2d(channels))
+    return _pooled(nn.Sequential(*layers), channels, last)
 
 
 def _transition(channels: int) -> list[nn.Module]:

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
+from ncbook.errors import NcbookError
 from ncbook.lab.models.bottleneck import GaussianCode, draw, rate
 from ncbook.lab.models.config import TRUNKS, ModelConfig
 from ncbook.lab.models.trunk import ACTIVATIONS, initialise
@@ -29,7 +31,8 @@ class Network(nn.Module):
     Attributes:
         dim: d, the dimension of the features.
         in_channels: of the images it takes.
-        classifier: the linear layer, weight (k, d) and bias (k,), or None.
+        classifier: the linear layer, weight (k, d) and bias (k,), or None. A fixed one isn't
+            trained.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -47,6 +50,8 @@ class Network(nn.Module):
         self.in_channels = config.in_channels
         # Last, so that a seed draws the same trunk with and without a classifier.
         self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
+        if self.classifier is not None and config.fixed_classifier is not None:
+            _fix(self.classifier, torch.tensor(config.fixed_classifier))
 
     def features(self, x: Tensor) -> Tensor:
         """The vectors that collapse: images (n, c, h, w) to features (n, d).
@@ -76,6 +81,18 @@ def build(config: ModelConfig) -> Network:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers are trained; running means and variances are not."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _fix(layer: nn.Linear, rows: Tensor) -> None:
+    """Give a classifier these weights (k, d) and no bias, for good."""
+    if rows.shape != layer.weight.shape:
+        has, needs = rows.shape[1], layer.weight.shape[1]
+        cure = f"Give rows of {needs} entries"
+        raise NcbookError(f"The model's fixed_classifier has rows of {has} entries", cure, 2)
+    with torch.no_grad():
+        layer.weight.copy_(rows)
+        layer.bias.zero_()
+    layer.requires_grad_(False)
 
 
 def _projection_head(width: int, dim: int | None, last: nn.Module) -> nn.Module:
