@@ -41,6 +41,10 @@ def hard_margin_svm(features: Tensor, labels: Tensor, *, tolerance: float = 1e-6
     vanishes (Rosset, Zhu & Hastie 2003, NeurIPS 16; see ``regularised_ce``). For a bias, append a
     constant feature; its weight then counts in the norm.
 
+    LIBLINEAR, through scikit-learn's ``LinearSVC``, solves the same problem with a large ``C``, but
+    gives neither multipliers nor a certificate, and takes many times as long for six digits where
+    classes are barely separable (``benchmarks/margins.py``).
+
     Args:
         features: (n, d), any floating dtype; the work is done in float64 on the CPU.
         labels: (n,) integers in 0 … k−1, each of which occurs, k ≥ 2.

@@ -62,7 +62,7 @@ def test_every_number_in_the_prose_is_glued_and_every_glued_one_used(chapter: st
 def test_a_chapter_has_what_a_chapter_has(chapter: str) -> None:
     text = prose(chapter)
     assert text.startswith("# ")
-    objectives = text.split("you can", 1)[1].split("\n\n")[1]
+    objectives = text.split("this chapter you can", 1)[1].split("\n\n")[1]
     assert 3 <= objectives.count("\n- ") + objectives.startswith("- ") <= 5
     assert "{doc}`table of run times <runtimes>`" in text
     exercises = re.findall(r"^:label: (ex-[\w-]+)$", text, re.MULTILINE)
