@@ -172,19 +172,16 @@ def _box(subject: Claim, record: Record) -> str:
     """The verdict as a note on the page; its few styles serve where the book's sheet is absent."""
     text = html.escape
     source = "this book" if subject.paper == OWN else f"arXiv {subject.paper}"
-    rows = [
-        ("Tested", text(subject.tested)),
-        ("Measured", f"{text(subject.measure)}: {text(measured(subject, record))}"),
-        ("Profile", text(" · ".join(filter(None, (record.profile, record.device))))),
-        ("Verdict", verdict_markup(record.verdict)),
-    ]
-    terms = "".join(f"<div><dt>{term}</dt><dd>{what}</dd></div>" for term, what in rows)
+    found = f"{text(subject.measure)}: {text(measured(subject, record))}"
+    where = text(" · ".join(filter(None, (record.profile, record.device))))
     notes = "".join(f"<p>{text(note)}</p>" for note in _notes(subject, record))
     return (
         f'<section id="claim-{text(subject.id)}" class="ncbook-claim" aria-label="Claim" '
-        'style="border:1px solid;border-radius:6px;padding:.5em 1em;margin:1em 0">'
+        'style="border:1px solid;border-radius:6px;padding:.4em 1em;margin:.6em 0">'
         f"<p><strong>Claim</strong> ({text(source)}): {text(subject.statement)}</p>"
-        f"<dl>{terms}</dl>{notes}</section>"
+        f"<p>{verdict_markup(record.verdict)} · {found}</p>{notes}"
+        f"<details><summary>How it was tested</summary><p>{text(subject.tested)}</p>"
+        f"<p>Profile and device: {where}</p></details></section>"
     )
 
 
