@@ -1,5 +1,6 @@
 """What a reader sees while chapters execute, and the table at the end."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Watch:
             disable=not self._console.is_terminal,
         )
         self._executions: dict[TaskID, Execution] = {}
+        self._lock = threading.Lock()  # a chapter ends in its own thread, maybe while looked at
 
     def __enter__(self) -> "Watch":
         self._progress.start()
@@ -71,24 +73,28 @@ class Watch:
     @contextmanager
     def following(self, chapter: str, execution: Execution) -> Iterator[None]:
         """Show an execution until the end of the block."""
-        task = self._progress.add_task(chapter, total=execution.code_cells)
-        self._executions[task] = execution
+        with self._lock:
+            task = self._progress.add_task(chapter, total=execution.code_cells)
+            self._executions[task] = execution
         try:
             yield
         finally:
-            del self._executions[task]
-            self._progress.remove_task(task)
+            with self._lock:
+                del self._executions[task]
+                self._progress.remove_task(task)
 
     def look(self) -> None:
         """Bring everything up to date; to be called a few times a second."""
-        for task, execution in list(self._executions.items()):
-            execution.look()
-            self._progress.update(task, completed=execution.code_cell)
+        with self._lock:
+            for task, execution in self._executions.items():
+                execution.look()
+                self._progress.update(task, completed=execution.code_cell)
 
     def stop(self) -> None:
         """End all executions at once."""
-        for execution in list(self._executions.values()):
-            execution.stop()
+        with self._lock:
+            for execution in self._executions.values():
+                execution.stop()
 
     def say(self, line: str) -> None:
         """Print a line above the progress."""
