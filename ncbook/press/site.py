@@ -6,20 +6,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 
 from ncbook.errors import NcbookError
 from ncbook.press import checks
 from ncbook.press.book import Book
-from ncbook.press.claimfile import ClaimFile, load_claims
+from ncbook.press.claimfile import load_claims
 from ncbook.press.claims import check_verdicts, collect
-from ncbook.press.figures import SITE_FOLDER
 from ncbook.press.lock import working
-from ncbook.press.pages import write_pages
+from ncbook.press.stage import put_together
 from ncbook.press.stamps import DamagedError, Stamp, find_staleness, hash_folder, read
 
 BUILT = "ncbook-stage.txt"  # in the finished site: what it was built from
@@ -47,7 +44,7 @@ def build(book: Book, profile: str) -> Path:
         claims = load_claims(book.claims_file)
         for line in check_verdicts(collect(book.executed(profile)), claims, profile):
             console.print(f"A verdict has changed. {line}", markup=False)
-        stage = _stage(book, profile, claims, stamps)
+        stage = put_together(book, profile, claims, stamps)
         digest = hash_folder(stage)
         if _is_built(book, digest):
             console.print("The site is current")
@@ -74,46 +71,6 @@ def _unfitness(book: Book, chapter: str, profile: str) -> str | None:
         return find_staleness(book, chapter, profile)
     except DamagedError as error:
         return f"its executed copy is damaged: {error}"
-
-
-def _stage(book: Book, profile: str, claims: ClaimFile, stamps: Mapping[str, Stamp]) -> Path:
-    """Put together, in a fresh folder, what Jupyter Book is given."""
-    stage = book.made / "stage"
-    shutil.rmtree(stage, ignore_errors=True)
-    target = stage / "book"
-    target.mkdir(parents=True)
-    for page in [*book.source.glob("*.md"), *book.source.glob("*.bib")]:
-        shutil.copy2(page, target)
-    for chapter in stamps:
-        shutil.copy2(book.copy(profile, chapter), target)
-        _copy_folder(book.artifacts(profile, chapter) / "figures", stage / SITE_FOLDER / chapter)
-    _copy_folder(book.source / "_static", stage / "_static")
-    shutil.copy2(book.root / "_toc.yml", stage)
-    (stage / "_config.yml").write_text(_config(book, profile, stamps), encoding="utf-8")
-    for path, text in write_pages(book, profile, claims, stamps).items():
-        (stage / path).write_text(text, encoding="utf-8")
-    return stage
-
-
-def _copy_folder(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-
-
-def _config(book: Book, profile: str, stamps: Mapping[str, Stamp]) -> str:
-    """The book's configuration, with a banner where its numbers aren't what a reader expects."""
-    content = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8"))
-    stand_in = next((stamp.fallback for stamp in stamps.values() if stamp.fallback), None)
-    if stand_in:
-        banner = f"The real data could not be had. This copy was computed on {stand_in} instead."
-    elif profile == "smoke":
-        banner = (
-            "This copy was executed in the smoke profile, to test it. Its numbers mean nothing."
-        )
-    else:
-        banner = ""
-    content.setdefault("html", {})["announcement"] = banner
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
 
 
 def _is_built(book: Book, digest: str) -> bool:
