@@ -2,13 +2,16 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console, duration
-from ncbook.cli.options import DataDir, Device, Force, Jobs, Profile, Seed
+from ncbook.cli.options import DataDir, Device, Edition, Force, Jobs, Profile, Seed
+
+if TYPE_CHECKING:
+    from ncbook.press.book import Edition as EditionName
 
 Chapters = Annotated[
     list[str] | None,
@@ -38,6 +41,7 @@ def run(
 
 def build(
     profile: Profile = "laptop",
+    edition: Edition = "instructor",
     seed: Seed = 0,
     device: Device = "auto",
     data_dir: DataDir = None,
@@ -52,7 +56,7 @@ def build(
     from ncbook.press import site
     from ncbook.press.book import Book
 
-    book = Book(find_checkout())
+    book = Book(find_checkout(), cast("EditionName", edition))
     prepare_data(data_dir)
     run(None, profile, seed, device, data_dir, jobs, force)
     index = site.build(book, profile)

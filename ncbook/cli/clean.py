@@ -18,11 +18,11 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
     """Remove the executed chapters and the built site; training runs and data sets stay."""
-    from ncbook.lab.paths import data_dir, runs_dir
+    from ncbook.lab.paths import assets_dir, data_dir, runs_dir
 
     remove(find_checkout() / "_build")
     if cache:
-        folders = [data_dir(), runs_dir()]
+        folders = [data_dir(), runs_dir(), assets_dir()]
         total = size(sum(map(weight, folders)))
         if not yes:
             typer.confirm(f"Remove {total} of data sets and training runs?", abort=True)

@@ -34,6 +34,26 @@ def known_device(name: str) -> str:
     return name
 
 
+def known_edition(name: str) -> str:
+    """The name, if there is such an edition.
+
+    Raises:
+        NcbookError: if there isn't (exit code 2).
+    """
+    from ncbook.press.book import EDITIONS
+
+    if name not in EDITIONS:
+        raise NcbookError(f"Unknown edition {name!r}", f"Use one of {', '.join(EDITIONS)}", 2)
+    return name
+
+
+Edition = Annotated[
+    str,
+    typer.Option(
+        callback=known_edition,
+        help="instructor: everything; student: without solutions and teaching notes.",
+    ),
+]
 Profile = Annotated[
     str,
     typer.Option(callback=known_profile, help="The size of it: smoke, laptop, gpu or paper."),

@@ -31,6 +31,11 @@ def data_dir() -> Path:
     return _writable(cache_dir() / "data")
 
 
+def assets_dir() -> Path:
+    """The folder of what pages need from elsewhere, made if need be."""
+    return _writable(cache_dir() / "assets")
+
+
 def runs_dir() -> Path:
     """The folder of training runs, made if need be."""
     return _writable(cache_dir() / "runs")

@@ -1,6 +1,6 @@
 """Making the book: what its notebooks call, and what executes and builds them.
 
-A notebook imports `claim`, `figure`, `scrubber`, `glue`, `new_figure`, `band` and `gram` from here.
+A notebook imports from here what `__all__` lists.
 """
 
 from importlib import import_module
@@ -11,17 +11,35 @@ from ncbook.press.glue import glue
 
 if TYPE_CHECKING:
     from ncbook.press.claims import claim
+    from ncbook.press.demos import demo
+    from ncbook.press.exercises import check, exercise, quiz
     from ncbook.press.figures import band, figure, gram, new_figure
     from ncbook.press.frames import scrubber
 
-__all__ = ["band", "claim", "figure", "glue", "gram", "new_figure", "scrubber"]
+__all__ = [
+    "band",
+    "check",
+    "claim",
+    "demo",
+    "exercise",
+    "figure",
+    "glue",
+    "gram",
+    "new_figure",
+    "quiz",
+    "scrubber",
+]
 
 _HOME = {
     "band": "figures",
+    "check": "exercises",
     "claim": "claims",
+    "demo": "demos",
+    "exercise": "exercises",
     "figure": "figures",
     "gram": "figures",
     "new_figure": "figures",
+    "quiz": "exercises",
     "scrubber": "frames",
 }
 

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
 from ncbook.errors import NcbookError
+
+Edition = Literal["instructor", "student"]  # everything, or all but solutions and teaching notes
+EDITIONS: tuple[Edition, ...] = get_args(Edition)
+INSTRUCTORS = "book/instructors"  # the page that students don't get
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,11 @@ class Book:
 
     Attributes:
         root: the folder with ``_config.yml``, ``_toc.yml`` and ``book/``.
+        edition: which of its editions is meant where they differ.
     """
 
     root: Path
+    edition: Edition = "instructor"
 
     @property
     def source(self) -> Path:
@@ -37,8 +43,8 @@ class Book:
 
     @property
     def html(self) -> Path:
-        """The built site."""
-        return self.made / "html"
+        """The built site of this edition."""
+        return self.made / ("student" if self.edition == "student" else "html")
 
     def notebook(self, chapter: str) -> Path:
         """A chapter's source."""
@@ -56,9 +62,14 @@ class Book:
         """What a chapter left besides its notebook: figures, numbers, verdicts."""
         return self.executed(profile) / "artifacts" / chapter
 
-    @cached_property
+    @property
     def pages(self) -> list[str]:
-        """All pages of the table of contents in its order, such as ``book/intro``.
+        """All pages of the table of contents in its order, such as ``book/intro``."""
+        return [self.contents["root"], *_files(self.contents)]
+
+    @cached_property
+    def contents(self) -> dict[str, Any]:
+        """The table of contents of this edition.
 
         Raises:
             NcbookError: if ``_toc.yml`` is missing or not one.
@@ -66,11 +77,13 @@ class Book:
         path = self.root / "_toc.yml"
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return [content["root"], *_files(content)]
+            found = {"root": content["root"]} | content  # raises here if it isn't one
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise NcbookError(
                 f"{path} is no table of contents ({error})", "Restore it from the repository"
             ) from error
+        students: dict[str, Any] = _without(INSTRUCTORS, found)
+        return found if self.edition == "instructor" else students
 
     @property
     def chapters(self) -> list[str]:
@@ -104,3 +117,16 @@ def _files(node: Any) -> list[str]:
     if not isinstance(node, dict):
         return []
     return [*([node["file"]] if "file" in node else []), *_files(list(node.values()))]
+
+
+def _without(file: str, node: Any) -> Any:
+    """A table of contents without the entries of one file."""
+    if isinstance(node, list):
+        return [_without(file, child) for child in node if not _is_entry(file, child)]
+    if isinstance(node, dict):
+        return {key: _without(file, value) for key, value in node.items()}
+    return node
+
+
+def _is_entry(file: str, node: Any) -> bool:
+    return isinstance(node, dict) and node.get("file") == file

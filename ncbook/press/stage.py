@@ -3,12 +3,15 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from ncbook.press.assets import add_mathjax
 from ncbook.press.book import Book
 from ncbook.press.claimfile import ClaimFile
 from ncbook.press.figures import SITE_FOLDER
+from ncbook.press.fill import fill_chapter
 from ncbook.press.pages import write_pages
 from ncbook.press.stamps import Stamp
 
@@ -22,14 +25,20 @@ def put_together(book: Book, profile: str, claims: ClaimFile, stamps: Mapping[st
     for page in [*book.source.glob("*.md"), *book.source.glob("*.bib")]:
         shutil.copy2(page, target)
     for chapter in stamps:
-        shutil.copy2(book.copy(profile, chapter), target)
+        fill_chapter(book.copy(profile, chapter), target, book.edition)
         _copy_folder(book.artifacts(profile, chapter) / "figures", stage / SITE_FOLDER / chapter)
     _copy_folder(book.source / "_static", stage / "_static")
-    shutil.copy2(book.root / "_toc.yml", stage)
-    (stage / "_config.yml").write_text(_config(book, profile, stamps), encoding="utf-8")
+    _write_yaml(book.contents, stage / "_toc.yml")
+    config = _config(book, profile, stamps)
+    add_mathjax(stage, config)
+    _write_yaml(config, stage / "_config.yml")
     for path, text in write_pages(book, profile, claims, stamps).items():
         (stage / path).write_text(text, encoding="utf-8")
     return stage
+
+
+def _write_yaml(content: dict[str, Any], path: Path) -> None:
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
 def _copy_folder(source: Path, target: Path) -> None:
@@ -37,9 +46,11 @@ def _copy_folder(source: Path, target: Path) -> None:
         shutil.copytree(source, target, dirs_exist_ok=True)
 
 
-def _config(book: Book, profile: str, stamps: Mapping[str, Stamp]) -> str:
+def _config(book: Book, profile: str, stamps: Mapping[str, Stamp]) -> dict[str, Any]:
     """The book's configuration, with a banner where its numbers aren't what a reader expects."""
-    content = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load(
+        (book.root / "_config.yml").read_text(encoding="utf-8")
+    )
     stand_in = next((stamp.fallback for stamp in stamps.values() if stamp.fallback), None)
     if stand_in:
         banner = f"The real data could not be had. This copy was computed on {stand_in} instead."
@@ -50,4 +61,4 @@ def _config(book: Book, profile: str, stamps: Mapping[str, Stamp]) -> str:
     else:
         banner = ""
     content.setdefault("html", {})["announcement"] = banner
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    return content

