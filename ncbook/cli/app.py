@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import ncbook
-from ncbook.cli import bench, chapters, claims, clean, data, doctor, runs, serve, train
+from ncbook.cli import bench, chapters, claims, classroom, clean, data, doctor, runs, serve, train
 from ncbook.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -51,5 +51,6 @@ COMMANDS = (
 )
 for function, example in COMMANDS:
     app.command(epilog=example)(function)
+app.add_typer(classroom.app, name="classroom")
 app.add_typer(data.app, name="data")
 app.add_typer(runs.app, name="runs")

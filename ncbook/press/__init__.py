@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ncbook.press.exercises import check, exercise, quiz
     from ncbook.press.figures import band, figure, gram, new_figure
     from ncbook.press.frames import scrubber
+    from ncbook.press.space import turntable
 
 __all__ = [
     "band",
@@ -28,6 +29,7 @@ __all__ = [
     "new_figure",
     "quiz",
     "scrubber",
+    "turntable",
 ]
 
 _HOME = {
@@ -41,6 +43,7 @@ _HOME = {
     "new_figure": "figures",
     "quiz": "exercises",
     "scrubber": "frames",
+    "turntable": "space",
 }
 
 

@@ -103,7 +103,15 @@ def _keep(svg: str, name: str, caption: str, alt: str, data: Mapping[str, Any]) 
     facts = {"caption": caption, "alt": alt, "chapter": artifacts.chapter(), "data": file}
     label = number(artifacts.chapter(), artifacts.record("figures", name, facts))
     paste(f"fig-{name}", label, f'<a href="#fig-{name}">{label}</a>')
-    return _caption(caption, label, f"../{SITE_FOLDER}/{artifacts.chapter()}/{file}")
+    return _caption(caption, label, _links(name, f"../{SITE_FOLDER}/{artifacts.chapter()}/{file}"))
+
+
+def _links(name: str, data: str) -> str:
+    """To the plotted numbers, and to the code above the figure, where the site sets an anchor."""
+    return (
+        f'<a class="ncbook-data" href="{data}" download>Data</a> '
+        f'<a class="ncbook-data" href="#code-{name}">Code</a>'
+    )
 
 
 def number(chapter: str, place: int) -> str:
@@ -112,13 +120,12 @@ def number(chapter: str, place: int) -> str:
     return f"Figure {int(digits)}.{place}" if digits.isdecimal() else f"Figure {place}"
 
 
-def _caption(caption: str, label: str = "", link: str = "") -> str:
+def _caption(caption: str, label: str = "", links: str = "") -> str:
     parts = [f"<strong>{label}.</strong>"] if label else []
     parts.append(html.escape(caption))
     if journal.fallback():
         parts.append(f"<em>Made with {journal.fallback()}, for want of the real data.</em>")
-    if link:
-        parts.append(f'<a class="ncbook-data" href="{link}" download>Data</a>')
+    parts += [links] if links else []
     return f"<figcaption>{' '.join(parts)}</figcaption>"
 
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import yaml
 
+from ncbook.press import notebooks
 from ncbook.press.assets import add_mathjax
-from ncbook.press.book import Book
+from ncbook.press.book import INSTRUCTORS, Book
 from ncbook.press.claimfile import ClaimFile
+from ncbook.press.excerpt import with_figures
 from ncbook.press.figures import SITE_FOLDER
-from ncbook.press.fill import fill_chapter
+from ncbook.press.fill import exercises_in, fill
+from ncbook.press.header import header
 from ncbook.press.pages import write_pages
 from ncbook.press.stamps import Stamp
 
@@ -22,10 +25,17 @@ def put_together(book: Book, profile: str, claims: ClaimFile, stamps: Mapping[st
     shutil.rmtree(stage, ignore_errors=True)
     target = stage / "book"
     target.mkdir(parents=True)
-    for page in [*book.source.glob("*.md"), *book.source.glob("*.bib")]:
-        shutil.copy2(page, target)
-    for chapter in stamps:
-        fill_chapter(book.copy(profile, chapter), target, book.edition)
+    for bibliography in book.source.glob("*.bib"):
+        shutil.copy2(bibliography, target)
+    for page in book.source.glob("*.md"):
+        if book.edition == "instructor" or page.stem != Path(INSTRUCTORS).name:
+            text = with_figures(page.read_text(encoding="utf-8"), book, profile)
+            (target / page.name).write_text(text, encoding="utf-8")
+    for chapter, stamp in stamps.items():
+        notebook = notebooks.load(book.copy(profile, chapter))
+        numbers = exercises_in(notebook)
+        fill(notebook, header(book, chapter, profile, stamp, numbers), book.edition)
+        notebooks.save(notebook, target / f"{chapter}.ipynb")
         _copy_folder(book.artifacts(profile, chapter) / "figures", stage / SITE_FOLDER / chapter)
     _copy_folder(book.source / "_static", stage / "_static")
     _write_yaml(book.contents, stage / "_toc.yml")

@@ -1,0 +1,37 @@
+// Which exercises a reader has done, kept in this browser and nowhere else.
+
+const KEY = "ncbook-done";
+const done = () => new Set(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
+
+function mark(label, isDone) {
+  const labels = done();
+  if (isDone) labels.add(label);
+  else labels.delete(label);
+  localStorage.setItem(KEY, JSON.stringify([...labels]));
+  showProgress();
+}
+
+// Labels are ex-NN-slug: a chapter's are those with its number.
+function showProgress() {
+  const labels = [...done()];
+  for (const place of document.querySelectorAll(".ncbook-progress")) {
+    const count = labels.filter((label) => label.startsWith(`ex-${place.dataset.chapter}-`)).length;
+    place.textContent = count ? `${count} of ${place.dataset.exercises} done` : "";
+  }
+}
+
+function addBox(exercise) {
+  const box = document.createElement("input");
+  box.type = "checkbox";
+  box.checked = done().has(exercise.id);
+  box.addEventListener("change", () => mark(exercise.id, box.checked));
+  const label = document.createElement("label");
+  label.className = "ncbook-done";
+  label.append(box, "done");
+  exercise.querySelector(".admonition-title").append(label);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("div.exercise.admonition").forEach(addBox);
+  showProgress();
+});
