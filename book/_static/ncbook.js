@@ -16,7 +16,8 @@ function showProgress() {
   const labels = [...done()];
   for (const place of document.querySelectorAll(".ncbook-progress")) {
     const count = labels.filter((label) => label.startsWith(`ex-${place.dataset.chapter}-`)).length;
-    place.textContent = count ? `${count} of ${place.dataset.exercises} done` : "";
+    const total = place.dataset.exercises ? ` of ${place.dataset.exercises}` : "";
+    place.textContent = count ? `${count}${total} done` : "";
   }
 }
 
