@@ -20,7 +20,6 @@ CONFIG = """\"\"\"Where nbgrader finds this course.\"\"\"
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "neural-collapse-executed"
-c.CourseDirectory.root = "."
 stub = "# Your code here; leave the result in `answer`.\\nanswer = None"
 c.ClearSolutions.code_stub = {"python": stub}
 """
