@@ -15,8 +15,8 @@ from ncbook.lab.paths import assets_dir, writing
 
 MATHJAX = "mathjax@3.2.2"
 _SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"
-# Below _static in a folder: Jupyter Book adds every script that lies higher to every page.
-_FOLDER = "mathjax"
+# Beside _static and not in it: Jupyter Book adds every script below that folder to every page.
+_EXTRA, _FOLDER = "extra", "mathjax"
 _SCRIPT = "tex-mml-chtml.js"
 # What the script fetches by itself: TeX extensions and fonts, and what its menu offers (another
 # renderer, an explorer that speaks English). The rest of the package are other such scripts.
@@ -51,9 +51,10 @@ def add_mathjax(stage: Path, config: dict[str, Any]) -> None:
         line = f"Equations need a network: the site has no MathJax of its own ({failure.reason})"
         Console(stderr=True, highlight=False).print(line, markup=False)
         return
-    _unpack(archive, stage / "_static" / _FOLDER)
+    _unpack(archive, stage / _EXTRA / _FOLDER)
     settings = config.setdefault("sphinx", {}).setdefault("config", {})
-    settings["mathjax_path"] = f"{_FOLDER}/{_SCRIPT}"  # Sphinx looks below _static
+    settings["html_extra_path"] = [_EXTRA]  # its content lies in the site's root
+    settings["mathjax_path"] = f"../{_FOLDER}/{_SCRIPT}"  # Sphinx looks below _static
 
 
 def require_mathjax() -> None:
