@@ -6,7 +6,7 @@ The text is read by the parser that MyST uses, so what is quoted as code stays c
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 from markdown_it import MarkdownIt
@@ -92,14 +92,17 @@ class Directive(Piece):
         name, argument: ``{name} argument`` of its first line.
         options: the ``:key: value`` lines below it.
         body_line: the line that its content begins on.
-        prefix: what stands before each of its lines, in a list or a quotation.
     """
 
     name: str
     argument: str
-    options: dict[str, str] = field(default_factory=dict)
-    body_line: int = 0
-    prefix: str = ""
+    options: dict[str, str]
+    body_line: int
+
+
+@dataclass(frozen=True)
+class Unsupported(Piece):
+    """Something of MyST's that the book doesn't use; its content names it."""
 
 
 def parse(text: str) -> list[Piece]:
@@ -120,7 +123,11 @@ def _tracked(rule: Rule) -> Rule:
 
     def tracked(state: StateInline, silent: bool) -> bool:
         start = state.pos
-        middle = state.md.helpers.parseLinkLabel(state, start) if state.src[start] == "[" else start
+        middle = (
+            state.md.helpers.parseLinkLabel(state, start, True)
+            if state.src[start] == "["
+            else start
+        )
         found = rule(state, silent)
         if found and not silent:
             state.tokens[-1].meta["place"] = (start, middle, state.pos)
@@ -163,20 +170,21 @@ class _Reading:
                     yield piece
 
     def _block(self, token: Token) -> Piece | None:
-        if token.type in ("fence", "colon_fence"):
-            return self._fence(token)
-        where = self._where(token, len(self._prefix(token)))
-        if token.type in ("math_block", "math_block_label"):
-            label = token.info if token.type == "math_block_label" else ""
-            return Display(*where, token.content.strip(), label)
-        if token.type == "amsmath":
-            return Display(*where, token.content.strip(), "")
-        if token.type == "myst_target":
-            return Target(*where, token.content)
-        if token.type in ("myst_line_comment", "myst_block_break"):
-            return Comment(*where, token.content)
-        if token.type == "dl_open":
-            return Directive(*where, "", "definition list", "")
+        match token.type:
+            case "fence" | "colon_fence":
+                return self._fence(token)
+            case "math_block":
+                return Display(*self._where(token, "$$"), token.content.strip(), "")
+            case "math_block_label":
+                return Display(*self._where(token, "$$"), token.content.strip(), token.info)
+            case "amsmath":
+                return Display(*self._where(token, r"\begin"), token.content.strip(), "")
+            case "myst_target":
+                return Target(*self._where(token, "("), token.content)
+            case "myst_line_comment" | "myst_block_break":
+                return Comment(*self._where(token, token.markup[0]), token.content)
+            case "dl_open":
+                return Unsupported(*self._where(token, ""), "a definition list")
         return None
 
     def _fence(self, token: Token) -> Directive | None:
@@ -184,24 +192,19 @@ class _Reading:
         if not match and token.type == "fence":
             return None
         name, argument = match.groups() if match else (token.info.strip(), "")
-        prefix = self._prefix(token)
         options, body, skipped = _options(token.content)
-        start, end, line = self._where(token, len(prefix))
+        start, end, line = self._where(token, token.markup)
         return Directive(
-            start, end, line, body, name, argument.strip(), options, line + 1 + skipped, prefix
+            start, end, line, body, name, argument.strip(), options, line + 1 + skipped
         )
 
-    def _prefix(self, token: Token) -> str:
-        """What stands before a block on its first line: indentation, a list's or quotation's mark."""
-        line = self.lines[_first(token)]
-        mark = token.markup if token.type in ("fence", "colon_fence") else ""
-        return line[: line.index(mark)] if mark else line[: len(line) - len(line.lstrip(" >"))]
-
-    def _where(self, token: Token, indent: int) -> tuple[int, int, int]:
+    def _where(self, token: Token, mark: str) -> tuple[int, int, int]:
+        """Where a block begins, by the mark it begins with, and ends, and on which line it begins."""
         first, last = _first(token), (token.map or [0, 1])[1] - 1
         while last > first and not self.lines[last].strip():
             last -= 1
-        return self.starts[first] + indent, self.starts[last + 1] - 1, first + 1
+        start = self.starts[first] + self.lines[first].index(mark)
+        return start, self.starts[last + 1] - 1, first + 1
 
     def _inline(self, token: Token) -> Iterator[Piece]:
         columns = self._columns(token)
