@@ -1,14 +1,18 @@
 """What all tests share: the checkout's root, and the command line run as a reader runs it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from ncbook.press.book import Book
 
 ROOT = Path(__file__).parents[1]
 Finished = subprocess.CompletedProcess[str]
@@ -18,6 +22,26 @@ Finished = subprocess.CompletedProcess[str]
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def laptop_book(tmp_path_factory: pytest.TempPathFactory) -> "Book":
+    """The book in a folder of its own, executed once for all tests in the readers' profile."""
+    from ncbook.press.execute import execute
+
+    book = copy_book(tmp_path_factory.mktemp("laptop"))
+    execute(book, "laptop")
+    return book
+
+
+def copy_book(folder: Path) -> "Book":
+    """The book's sources in another folder, so that a reader's executed copies stay as they are."""
+    from ncbook.press.book import Book
+
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "book", folder / "book")
+    return Book(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,9 @@ from ncbook.lab.paths import assets_dir, writing
 
 MATHJAX = "mathjax@3.2.2"
 _SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"
-# Beside _static and not in it: Jupyter Book adds every script below that folder to every page.
-_EXTRA, _FOLDER = "extra", "mathjax"
+# A folder of the stage whose content goes to the site's root as it is. MathJax lies there and not
+# in _static, because Jupyter Book adds every script below that folder to every page.
+EXTRA, _FOLDER = "extra", "mathjax"
 _SCRIPT = "tex-mml-chtml.js"
 # What the script fetches by itself: TeX extensions and fonts, and what its menu offers (another
 # renderer, an explorer that speaks English). The rest of the package are other such scripts.
@@ -46,14 +47,13 @@ def add_mathjax(stage: Path, config: dict[str, Any]) -> None:
         NcbookError: if the cache or its disk can't be written to.
     """
     try:
-        archive = _archive()
+        archive = fetched(MATHJAX, _SHA256)
     except SourceFailure as failure:
         line = f"Equations need a network: the site has no MathJax of its own ({failure.reason})"
         Console(stderr=True, highlight=False).print(line, markup=False)
         return
-    _unpack(archive, stage / _EXTRA / _FOLDER)
+    _unpack(archive, stage / EXTRA / _FOLDER)
     settings = config.setdefault("sphinx", {}).setdefault("config", {})
-    settings["html_extra_path"] = [_EXTRA]  # its content lies in the site's root
     settings["mathjax_path"] = f"../{_FOLDER}/{_SCRIPT}"  # Sphinx looks below _static
 
 
@@ -64,7 +64,7 @@ def require_mathjax() -> None:
         NcbookError: if it isn't there and npm can't be reached.
     """
     try:
-        _archive()
+        fetched(MATHJAX, _SHA256)
     except SourceFailure as failure:
         raise NcbookError(
             f"An offline edition needs MathJax from npm: {failure.reason}",
@@ -72,12 +72,21 @@ def require_mathjax() -> None:
         ) from failure
 
 
-def _archive() -> Path:
+def fetched(package: str, sha256: str) -> Path:
+    """The archive of an npm package, got once and kept in the user's cache.
+
+    Args:
+        package: name and version, ``name@version``.
+        sha256: of the archive.
+
+    Raises:
+        SourceFailure: if it isn't in the cache and npm can't be reached.
+    """
     folder = assets_dir()
-    archive = folder / f"{MATHJAX.replace('@', '-')}.tgz"
-    if not archive.is_file() or file_digest(archive, "sha256") != _SHA256:
+    archive = folder / f"{package.replace('@', '-')}.tgz"
+    if not archive.is_file() or file_digest(archive, "sha256") != sha256:
         with writing(folder), tempfile.TemporaryDirectory(dir=folder) as work:
-            pack(MATHJAX, _SHA256, Path(work)).replace(archive)
+            pack(package, sha256, Path(work)).replace(archive)
     return archive
 
 

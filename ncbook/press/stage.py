@@ -8,9 +8,11 @@ from typing import Any
 import yaml
 
 from ncbook.press import notebooks
-from ncbook.press.assets import add_mathjax
+from ncbook.press.assets import EXTRA, add_mathjax
 from ncbook.press.book import INSTRUCTORS, Book
 from ncbook.press.claimfile import ClaimFile
+from ncbook.press.colab import FOLDER as COPIES
+from ncbook.press.colab import write_copies
 from ncbook.press.excerpt import with_figures
 from ncbook.press.figures import SITE_FOLDER
 from ncbook.press.fill import exercises_in, fill
@@ -39,6 +41,7 @@ def put_together(book: Book, profile: str, claims: ClaimFile, stamps: Mapping[st
         _copy_folder(book.artifacts(profile, chapter) / "figures", stage / SITE_FOLDER / chapter)
     _copy_folder(book.source / "_static", stage / "_static")
     _write_yaml(book.contents, stage / "_toc.yml")
+    write_copies(book, profile, stage / EXTRA / COPIES)
     config = _config(book, profile, stamps)
     add_mathjax(stage, config)
     _write_yaml(config, stage / "_config.yml")
@@ -71,4 +74,5 @@ def _config(book: Book, profile: str, stamps: Mapping[str, Stamp]) -> dict[str, 
     else:
         banner = ""
     content.setdefault("html", {})["announcement"] = banner
+    content.setdefault("sphinx", {}).setdefault("config", {})["html_extra_path"] = [EXTRA]
     return content
