@@ -33,10 +33,10 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
     "sklearn": "scikit-learn",
     "bs4": "beautifulsoup4",
+    "markdown_it": "markdown-it-py",
 }
 # Parts of what is declared, with whose versions they go.
 COMES_WITH = {
-    "IPython": "ipykernel",
     "cycler": "matplotlib",
     "jupyter_book": "jupyter-book",
     "jupyter_client": "ipykernel",
@@ -130,7 +130,7 @@ def test_the_package_imports_only_what_it_declares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("tests", ["book", "test"]), ("benchmarks", ["bench"])]
+    ("folder", "extras"), [("tests", ["book", "notebook", "test"]), ("benchmarks", ["bench"])]
 )
 def test_tests_and_benchmarks_import_only_what_their_extras_declare(
     folder: str, extras: list[str]

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 import ncbook
-from ncbook.cli import bench, chapters, claims, classroom, clean, data, doctor, runs, serve, train
+from ncbook.cli import (
+    bench,
+    chapters,
+    claims,
+    classroom,
+    clean,
+    colab,
+    data,
+    doctor,
+    pdf,
+    runs,
+    serve,
+    train,
+)
 from ncbook.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -44,8 +57,10 @@ COMMANDS = (
     (chapters.run, "Example: ncbook run 01 --profile smoke"),
     (chapters.build, "Example: ncbook build --profile laptop --jobs 2"),
     (serve.serve, "Example: ncbook serve --port 8000"),
+    (pdf.pdf, "Example: ncbook pdf 05"),
     (train.train, "Example: ncbook train ce --profile laptop --seed 0"),
     (claims.claims, "Example: ncbook claims --profile laptop"),
+    (colab.colab, "Example: ncbook colab 05 --profile laptop"),
     (bench.bench, "Example: ncbook bench supcon"),
     (clean.clean, "Example: ncbook clean"),
 )

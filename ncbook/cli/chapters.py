@@ -8,7 +8,7 @@ import typer
 
 from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console, duration
-from ncbook.cli.options import DataDir, Device, Edition, Force, Jobs, Profile, Seed
+from ncbook.cli.options import DataDir, Device, Edition, Force, Jobs, Offline, Profile, Seed
 
 if TYPE_CHECKING:
     from ncbook.press.book import Edition as EditionName
@@ -42,6 +42,7 @@ def run(
 def build(
     profile: Profile = "laptop",
     edition: Edition = "instructor",
+    offline: Offline = False,
     seed: Seed = 0,
     device: Device = "auto",
     data_dir: DataDir = None,
@@ -53,15 +54,22 @@ def build(
     What is there and current is not made again.
     """
     begun = time.monotonic()
+    from ncbook.press import offline as archive
     from ncbook.press import site
+    from ncbook.press.assets import require_mathjax
     from ncbook.press.book import Book
 
     book = Book(find_checkout(), cast("EditionName", edition))
+    if offline:
+        require_mathjax()
     prepare_data(data_dir)
     run(None, profile, seed, device, data_dir, jobs, force)
     index = site.build(book, profile)
     took = duration(time.monotonic() - begun)
     console().print(f"After {took} the book is in {index}", markup=False)
+    if offline:
+        packed = archive.pack(book.html, book.made / f"{archive.NAME}-{edition}.zip")
+        console().print(f"For a machine without a network: {packed}", markup=False)
 
 
 def prepare_data(data_dir: Path | None) -> None:

@@ -54,6 +54,12 @@ Edition = Annotated[
         help="instructor: everything; student: without solutions and teaching notes.",
     ),
 ]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help="Pack the site into one zip that asks no other host for anything."
+    ),
+]
 Profile = Annotated[
     str,
     typer.Option(callback=known_profile, help="The size of it: smoke, laptop, gpu or paper."),

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import SubsetConfig
+from ncbook.lab.device import pick_device
 from ncbook.lab.models import ModelConfig
 from ncbook.lab.parallel import train_all
 from ncbook.lab.runs import Run
@@ -266,6 +267,11 @@ def profile(
     if name not in SIZES:
         raise NcbookError(f"Unknown profile {name!r}", f"Use one of {', '.join(PROFILES)}", 2)
     return Profile(name, tuple(range(seed, seed + SEEDS[name])), device, data_dir)
+
+
+def suggest_profile() -> str:
+    """The profile for this machine: ``gpu`` where torch finds a CUDA device, else ``laptop``."""
+    return "gpu" if pick_device().type == "cuda" else "laptop"
 
 
 def assemble(settings: Settings) -> RunConfig:

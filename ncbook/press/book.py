@@ -15,6 +15,21 @@ INSTRUCTORS = "book/instructors"  # the page that students don't get
 
 
 @dataclass(frozen=True)
+class Repository:
+    """Where the book's sources and its built site are published.
+
+    Attributes:
+        url: of the repository.
+        branch: of the sources.
+        pages_branch: that the built site is published on.
+    """
+
+    url: str
+    branch: str
+    pages_branch: str
+
+
+@dataclass(frozen=True)
 class Book:
     """A checkout: its sources, and the folders that executing and building fill.
 
@@ -66,6 +81,37 @@ class Book:
     def pages(self) -> list[str]:
         """All pages of the table of contents in its order, such as ``book/intro``."""
         return [self.contents["root"], *_files(self.contents)]
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The content of ``_config.yml``.
+
+        Raises:
+            NcbookError: if it is missing or not YAML.
+        """
+        path = self.root / "_config.yml"
+        try:
+            content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise NcbookError(
+                f"{path} can't be read ({error})", "Restore it from the repository"
+            ) from error
+        return content
+
+    @property
+    def repository(self) -> Repository | None:
+        """Where the book is published, if ``_config.yml`` says so."""
+        said = self.settings.get("repository") or {}
+        if not said.get("url"):
+            return None
+        branches = said.get("branch", "main"), said.get("pages_branch", "gh-pages")
+        return Repository(said["url"].rstrip("/").removesuffix(".git"), *branches)
+
+    @property
+    def site(self) -> str | None:
+        """The address of the online book without a final slash, if ``_config.yml`` gives one."""
+        address = (self.settings.get("html") or {}).get("baseurl")
+        return address.rstrip("/") if address else None
 
     @cached_property
     def contents(self) -> dict[str, Any]:

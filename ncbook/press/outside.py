@@ -8,7 +8,7 @@ from pathlib import Path
 _OUTSIDE = re.compile(r"\s*(?:https?:)?//\S", re.IGNORECASE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _NAMESPACE = re.compile(r"@namespace[^;]*;")  # a name that only looks like an address
-_IN_STYLES = re.compile(r"""(?:url\(\s*|@import\s+)["']?([^"')\s;]+)""", re.IGNORECASE)
+_IN_STYLES = re.compile(r"""(?:@import\s+(?:url\(\s*)?|url\(\s*)["']?([^"')\s;]+)""", re.IGNORECASE)
 _IN_SCRIPTS = re.compile(r"""(?:\bimport\s*\(?|\bfrom|\bimportScripts\()\s*["']([^"'\s]+)["']""")
 # By tag, the attributes whose address a browser fetches without being asked to.
 _FETCHED = {

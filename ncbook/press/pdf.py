@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # As systems name it; Playwright's own is the last resort.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
-_ROOM = {"width": 658, "height": 971}  # of an A4 page between its margins, at 96 pixels an inch
+# Of an A4 page between its margins, at 96 pixels an inch.
+_WIDTH, _HEIGHT = 658, 971
 _SECONDS = 60
 # Gives what is wrong with the equations, or nothing.
 _SET_EQUATIONS = """async () => {
@@ -62,7 +63,7 @@ def print_chapters(book: Book, names: list[str] | None) -> list[Path]:
     folder = book.made / "pdf"
     folder.mkdir(exist_ok=True)
     with serving(book.html) as address, _chromium() as browser:
-        page = browser.new_page(viewport=_ROOM, color_scheme="light")
+        page = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
         page.emulate_media(media="print")
         return [_print(page, f"{address}book/{name}.html", folder) for name in chapters]
 

@@ -16,6 +16,7 @@ from ncbook.press.book import Book
 from ncbook.press.claimfile import load_claims
 from ncbook.press.claims import check_verdicts, collect
 from ncbook.press.lock import working
+from ncbook.press.mend import mend
 from ncbook.press.stage import put_together
 from ncbook.press.stamps import DamagedError, Stamp, find_staleness, hash_folder, read
 
@@ -89,6 +90,7 @@ def _build(book: Book, stage: Path, digest: str) -> None:
     output = Path(tempfile.mkdtemp(prefix="site-", dir=book.made))
     _run_jupyter_book(book, stage, output)
     site = output / "_build" / "html"
+    mend(site)
     faults = checks.find_faults(book, site)
     if faults:
         raise NcbookError(

@@ -18,8 +18,8 @@ ElementTree.register_namespace("xlink", _XLINK)
 def to_svg(fig: Figure, name: str, alt: str) -> str:
     """Draw a figure as one SVG element: the same bytes each time, in the page's text colour.
 
-    Every id begins with ``name``, so that figures on one page don't borrow each other's parts, and
-    the size follows the page's width up to the figure's own.
+    Ids are kept where a part is used by another; they begin with ``name``, so that figures on one
+    page don't borrow each other's parts. The size follows the page's width up to the figure's own.
     """
     with matplotlib.rc_context({"svg.hashsalt": name}):
         stream = io.StringIO()
@@ -29,6 +29,7 @@ def to_svg(fig: Figure, name: str, alt: str) -> str:
         )
     root = ElementTree.fromstring(stream.getvalue())
     _drop(root, "metadata", "style")
+    _drop_idle_ids(root)
     _prefix_ids(root, name)
     _fit(root)
     root.set("role", "img")
@@ -44,6 +45,15 @@ def _drop(root: ElementTree.Element, *tags: str) -> None:
     for parent in list(root.iter()):
         for child in [c for c in parent if c.tag in {f"{{{_SVG}}}{tag}" for tag in tags}]:
             parent.remove(child)
+
+
+def _drop_idle_ids(root: ElementTree.Element) -> None:
+    # Matplotlib names every line and tick, and one image shown twice by one name.
+    values = " ".join(value for element in root.iter() for value in element.attrib.values())
+    used = set(re.findall(r"(?:^|\s|url\()#([^\s)]+)", values))
+    for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
 
 
 def _prefix_ids(root: ElementTree.Element, name: str) -> None:

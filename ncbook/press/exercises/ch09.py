@@ -1,5 +1,7 @@
 """Exercises and quiz of chapter 9, A margin bound you can compute."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ncbook.press.classroom import (
@@ -27,7 +29,8 @@ def _price(number: int, gammas: np.ndarray, factor: float = 4) -> np.ndarray:
     """What γ costs beside the images, for one of ten classes' ninety pairs, δ = 0.05."""
     step, sure = np.log(np.log2(2 / gammas)), np.log(2 * 90 / 0.05) / 2
     price: np.ndarray = factor / gammas / number**0.5 + (step / number) ** 0.5
-    return price + (sure / number) ** 0.5
+    price += (sure / number) ** 0.5
+    return price
 
 
 def _slopes(margins: np.ndarray, gammas: np.ndarray) -> np.ndarray:
@@ -66,9 +69,10 @@ def _excess(found: np.ndarray) -> float:
     return float(found[1] - found[0])
 
 
-def _is_not(constant: float) -> "Condition":
+def _is_not(constant: float) -> Callable[[np.ndarray], bool]:
     """Whether the excess on 5,000 images isn't √(constant/10,000)."""
-    return lambda a: abs(_excess(a) / (constant / 10_000) ** 0.5 - 1) > 0.02
+    usual = (constant / 10_000) ** 0.5
+    return lambda found: bool(abs(_excess(found) / usual - 1) > 0.02)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What roles and directives ask for, and answers for where there is no book to look things up in."""
+"""What roles and directives ask for, and answers for where there is no book to ask."""
 
 import re
 from typing import Protocol
@@ -52,30 +52,39 @@ class Plain:
     """Answers as words: for a widget in a kernel, which knows nothing of the book around it."""
 
     def term(self, words: str, name: str) -> str:
+        """The words."""
         return words
 
     def page(self, words: str, name: str) -> str:
+        """The words, or the name."""
         return words or name
 
     def label(self, words: str, name: str) -> str:
+        """The words, or what the name says by itself."""
         kind, _, rest = name.partition("-")
         shown = re.sub(r"^\d+-", "", rest).replace("-", " ")
+        words = words.replace("%s", shown)  # as numref has it
         return words or (f"{_KINDS[kind]} “{shown}”" if kind in _KINDS else name.replace("-", " "))
 
     def equation(self, name: str) -> str:
+        """Nothing."""
         return ""
 
     def heading(self, kind: str, name: str) -> str:
+        """The kind alone."""
         return kind
 
     def works(self, keys: list[str], textual: bool) -> str:
+        """Author and year, as the keys have them."""
         shown = [_work(key, textual) for key in keys]
         return ", ".join(shown) if textual else f"({'; '.join(shown)})"
 
     def number(self, name: str) -> str:
+        """The name under which a kernel prints the number."""
         return f"`{name}`"
 
     def link(self, words: str, address: str) -> str:
+        """The words."""
         return words
 
 

@@ -76,6 +76,8 @@ class Lowerer:
         return text
 
     def _shown(self, piece: Piece, text: str) -> str:
+        source = text[piece.start : piece.end]
+        before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
         match piece:
             case Role():
                 return self._role(piece)
@@ -84,13 +86,13 @@ class Lowerer:
             case Inline():
                 return piece.content.replace("\n", " ") if self.inside else piece.content
             case Display():
-                return self._display(piece, text[piece.start : piece.end])
+                shown = self._display(piece, source)
+                return shown if shown == source else _continued(shown, before)
             case Target():
                 return _anchor(piece.content)
             case Comment():
                 return ""
             case Directive():
-                before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
                 return _continued(self._directive(piece), before)
         raise UnknownError(f"{piece.content} has no plain form")
 

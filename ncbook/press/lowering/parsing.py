@@ -137,7 +137,7 @@ def _tracked(rule: Rule) -> Rule:
 
 
 def _parser() -> MarkdownIt:
-    """MyST's parser as `_config.yml` sets it up; tables are left as lines, to be edited in place."""
+    """MyST's parser as `_config.yml` sets it up, but for tables: they stay lines to be edited."""
     md = MarkdownIt("commonmark")
     for plugin in (myst_block_plugin, myst_role_plugin, amsmath_plugin, deflist_plugin):
         md.use(plugin)
@@ -178,6 +178,8 @@ class _Reading:
             case "math_block_label":
                 return Display(*self._where(token, "$$"), token.content.strip(), token.info)
             case "amsmath":
+                # Its last line is missing from the parser's count.
+                token.map = [_first(token), _first(token) + 1 + token.content.strip().count("\n")]
                 return Display(*self._where(token, r"\begin"), token.content.strip(), "")
             case "myst_target":
                 return Target(*self._where(token, "("), token.content)
@@ -199,7 +201,7 @@ class _Reading:
         )
 
     def _where(self, token: Token, mark: str) -> tuple[int, int, int]:
-        """Where a block begins, by the mark it begins with, and ends, and on which line it begins."""
+        """Where a block begins, by its first mark, where it ends, and on which line it begins."""
         first, last = _first(token), (token.map or [0, 1])[1] - 1
         while last > first and not self.lines[last].strip():
             last -= 1

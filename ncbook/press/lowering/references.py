@@ -63,17 +63,21 @@ class References:
     numbers: Mapping[str, str] = field(default_factory=dict)
 
     def term(self, words: str, name: str) -> str:
+        """The words; they lead to the glossary."""
         anchor = _known(self.terms, " ".join(name.lower().split()), "term of the glossary")
         return self._at(words, "glossary", anchor)
 
     def page(self, words: str, name: str) -> str:
+        """The words or the title; they lead to the page."""
         title = _known(self.titles, name.split("/")[-1], "page")
         if not words and not title:
             raise UnknownError(f"{name!r} has no title yet: say one, as in `words <{name}>`")
         return self._at(words or title, name.split("/")[-1])
 
     def label(self, words: str, name: str) -> str:
+        """The words or the name; they lead there."""
         label = _known(self.labels, name, "label")
+        words = words.replace("%s", label.text.split()[-1])  # as numref has it
         if label.page == self.page_name:
             return f"[{words or label.text}](#{label.anchor})"
         if self.site is None and not words:
@@ -81,24 +85,29 @@ class References:
         return self._at(words or label.text, label.page, label.anchor)
 
     def equation(self, name: str) -> str:
+        """The equation's number."""
         return _known(self.labels, name, "equation").text
 
     def heading(self, kind: str, name: str) -> str:
+        """The number that the book gives it."""
         if not name:
             raise UnknownError(f"a {kind.lower()} without a :label:, so its number isn't known")
         return _known(self.labels, name, "label").text
 
     def works(self, keys: list[str], textual: bool) -> str:
+        """Authors and years; each leads to the work."""
         shown = [self._work(_known(self.bibliography, key, "work"), textual) for key in keys]
         return ", ".join(shown) if textual else f"({'; '.join(shown)})"
 
     def number(self, name: str) -> str:
+        """The number, or the name of a figure."""
         text = _known(self.numbers, name, "glued number")
         if name.startswith("fig-"):
             return self._at(text, self.page_name, name)
         return plain(text)
 
     def link(self, words: str, address: str) -> str:
+        """The words; they lead to the page."""
         name, _, anchor = address.partition("#")
         page = re.sub(r"\.(?:ipynb|md)$", "", name.split("/")[-1])
         _known(self.titles, page, "page")
