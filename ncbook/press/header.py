@@ -17,11 +17,13 @@ def header(book: Book, chapter: str, profile: str, stamp: Stamp, exercises: list
         stamp: how the chapter was executed.
         exercises: the numbers of those it calls for.
     """
+    short = f"Executed in {seconds(stamp.seconds)} on {stamp.device}, {profile} profile"
     facts = {
-        "Executed": f"{_date(stamp)} in {seconds(stamp.seconds)}{_runs(stamp)}",
-        "On": f"{stamp.device}, with up to {megabytes(stamp.peak_memory)} of memory",
-        "Profile": profile,
+        "Date": _date(stamp),
         "Data": "; ".join(dict.fromkeys(f"{d['name']} from {d['source']}" for d in stamp.data)),
+        "Networks": f"{stamp.trained} networks trained, {stamp.loaded} loaded from the store",
+        "Memory": f"up to {megabytes(stamp.peak_memory)}",
+        "Versions": ", ".join(f"{name} {version}" for name, version in stamp.versions.items()),
     }
     pairs = "".join(
         f"<div><dt>{name}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items() if fact
@@ -29,20 +31,13 @@ def header(book: Book, chapter: str, profile: str, stamp: Stamp, exercises: list
     links = f"{_colab(book, chapter)}{_practice(chapter, exercises)}"
     return (
         f'<div class="ncbook-header"><p>{links}</p>'
-        f"<details><summary>How this page was made</summary><dl>{pairs}</dl></details></div>"
+        f"<details><summary>{escape(short)}</summary><dl>{pairs}</dl></details></div>"
     )
 
 
 def _date(stamp: Stamp) -> str:
     day = datetime.fromisoformat(stamp.date)
     return f"{day.day} {day:%B %Y}"
-
-
-def _runs(stamp: Stamp) -> str:
-    """How many trained networks it took, and whether they were at hand."""
-    if not stamp.trained + stamp.loaded:
-        return ""
-    return f" ({stamp.trained} networks trained, {stamp.loaded} loaded from the store)"
 
 
 def _colab(book: Book, chapter: str) -> str:

@@ -97,7 +97,12 @@ def test_the_header_says_how_the_page_was_made(tmp_path: Path) -> None:
         header(Book(tmp_path), "06-x", "laptop", stamp, ["6.1", "6.2"]), "html.parser"
     )
     text = page.get_text(" ")
-    for fact in ("2 November 2026", "12.3 s", "2 networks trained, 4 loaded", "CPU <x>", "laptop"):
+    for fact in (
+        "2 November 2026",
+        "12.3 s",
+        "2 networks trained, 4 loaded",
+        "on CPU <x>, laptop profile",
+    ):
         assert fact in text
     assert "CIFAR-10 from a mirror" in text
     assert "2 exercises" in text
