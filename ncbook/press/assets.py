@@ -18,7 +18,7 @@ _SHA256 = "1b9c0a1c44df864e915690558e72adb9cc5203360daefd385084ced3b6c64c09"
 # A folder of the stage whose content goes to the site's root as it is. MathJax lies there and not
 # in _static, because Jupyter Book adds every script below that folder to every page.
 EXTRA, _FOLDER = "extra", "mathjax"
-_SCRIPT = "tex-mml-chtml.js"
+_SCRIPT = "tex-chtml.js"
 # What the script fetches by itself: TeX extensions and fonts, and what its menu offers (another
 # renderer, an explorer that speaks English). The rest of the package are other such scripts.
 _PARTS = (

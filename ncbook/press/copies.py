@@ -107,8 +107,8 @@ class Copy:
         )
         day = datetime.fromisoformat(self.stamp.date)
         return (
-            f"*This notebook is a chapter of* Neural Collapse, Executed*, to be run;* {page} *has "
-            "it with all its figures.*\n\n"
+            f"A chapter of *Neural Collapse, Executed* as a notebook to run; {page} has it with "
+            "all its figures.\n\n"
             f"**Numbers in the text** are those of the book's own run: profile `{self.profile}`, "
             f"on {self.stamp.device}, {day.day} {day:%B %Y}. Yours, which may differ, are printed "
             "by the cells called *Your numbers*. "

@@ -7,6 +7,11 @@ fault does nothing.
 import re
 from pathlib import Path
 
+_THEBE = re.compile(  # launched nowhere here; it declares a constant twice, which is an error
+    r"<script>const THEBE_JS_URL.*?</script>\s*"
+    r'|<script [^>]*src="[^"]*/sphinx-thebe\.js[^>]*></script>\s*'
+    r'|<link [^>]*href="[^"]*/sphinx-thebe\.css[^>]*>\s*'
+)
 _ICONS = re.compile(  # 1.5 MB that draw again what the theme's fonts have drawn
     r'<script [^>]*src="[^"]*/fontawesome\.js[^>]*></script>\s*'
 )
@@ -39,7 +44,7 @@ def mended(text: str, searches: bool = False) -> str:
         text: HTML.
         searches: whether it is the page that shows what a search found.
     """
-    for fault in (_ICONS, *(() if searches else (_SEARCH,))):
+    for fault in (_THEBE, _ICONS, *(() if searches else (_SEARCH,))):
         text = fault.sub("", text)
     for fault in (_DOUBLED, _ROLES, _NAMES):
         text = fault.sub(lambda found: "".join(filter(None, found.groups())), text)

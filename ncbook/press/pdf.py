@@ -19,24 +19,29 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 # Of an A4 page between its margins, at 96 pixels an inch.
 _WIDTH, _HEIGHT = 658, 971
-_SECONDS = 60
-# Gives what is wrong with the equations, or nothing.
-_SET_EQUATIONS = """async () => {
+# Gives what is wrong with the equations, or nothing. A quiz sets its own, a moment after the page.
+_SET_EQUATIONS = r"""async () => {
     if (!document.querySelector("article .math")) return "";
     if (!window.MathJax?.startup?.promise) return "MathJax could not be loaded";
     await MathJax.startup.promise;
+    const raw = (quiz) => quiz.textContent.includes("\\(");
+    for (let tries = 0; tries < 100; tries += 1) {
+        if (![...document.querySelectorAll("article .Quiz")].some(raw)) break;
+        await new Promise((done) => setTimeout(done, 100));
+    }
     return document.querySelector("article mjx-merror") ? "MathJax refuses one" : "";
 }"""
-# Paper has no buttons and doesn't scroll: what is folded is opened, and what is wider than the
-# page gets smaller letters.
+# Paper doesn't scroll: what is wider than the page gets smaller letters, once all is open.
 _LAY_OUT = """async () => {
-    for (const box of document.querySelectorAll("article details")) box.open = true;
     window.dispatchEvent(new Event("beforeprint"));
     await document.fonts.ready;
-    for (const box of document.querySelectorAll("article mjx-container, article table")) {
-        const whole = box.matches("[display]") ? box.scrollWidth : box.offsetWidth;
-        const room = box.matches("[display]") ? box.clientWidth : box.parentElement.clientWidth;
-        if (!room || whole <= room) continue;
+    for (const part of document.querySelectorAll("article mjx-math, article table")) {
+        const box = part.closest("mjx-container") ?? part;
+        const whole = part.getBoundingClientRect().width;
+        const around = box.parentElement.closest("p, li, td, dd, div");
+        const { paddingLeft, paddingRight, width } = getComputedStyle(around);
+        const room = parseFloat(width) - parseFloat(paddingLeft) - parseFloat(paddingRight);
+        if (whole <= room) continue;
         const size = parseFloat(getComputedStyle(box).fontSize);
         box.style.setProperty("font-size", `${size * 0.98 * room / whole}px`, "important");
     }

@@ -13,8 +13,8 @@ from ncbook.press.pdf import find_browser
 from ncbook.press.server import serving
 from ncbook.press.site import build
 
-AXE = "axe-core@4.10.3"
-AXE_SHA256 = "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292"
+AXE = "axe-core@4.14.1"
+AXE_SHA256 = "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
 DESKTOP, PHONE = {"width": 1350, "height": 900}, {"width": 390, "height": 844}
 READY = "async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }"
 

@@ -474,8 +474,8 @@ QUIZ = [
             "The discovery is that *each* cosine goes there."
         },
         {
-            r"$0$": "Only if they weren't centred: vectors that sum to zero must lean away from one "
-            "another on average.",
+            r"$0$, a right angle": "Only if they weren't centred: vectors that sum to zero must "
+            "lean away from one another on average.",
             r"$-1/9$, but only after collapse": "Centring alone does it, at every epoch.",
             "It depends on which classes look alike": "Single cosines do; their average doesn't, "
             "once the vectors sum to zero.",

@@ -209,7 +209,8 @@ expansion holds for the missing ones in the rows not in use.
 import numpy as np
 
 draw = np.random.default_rng(0)
-mix_x, mix_y, core = draw.normal(size=(4, 4)), draw.normal(size=(3, 3)), np.zeros((4, 3))
+mix_x, mix_y = draw.normal(size=(4, 4)), draw.normal(size=(3, 3))
+core = np.zeros((4, 3))
 core[range(3), range(3)] = 0.95, 0.8, 0.5
 sigma_x, sigma_y, cross = mix_x @ mix_x.T, mix_y @ mix_y.T, mix_x @ core @ mix_y.T
 rest = sigma_x - cross @ np.linalg.solve(sigma_y, cross.T)
@@ -569,7 +570,8 @@ from ncbook.ib import GaussianBottleneck
 c, rho = 1 / 5, np.r_[0.9, 0.6, np.zeros(38)]
 for seed in range(3):
     x, noise = np.random.default_rng(seed).normal(size=(2, 200, 40))
-    r = GaussianBottleneck.fit(x, rho * x + np.sqrt(1 - rho**2) * noise).correlations[:2]
+    y = rho * x + np.sqrt(1 - rho**2) * noise
+    r = GaussianBottleneck.fit(x, y).correlations[:2]
     root = np.sqrt(np.maximum(r**2 - 4 * c * (1 - c), 0))
     print(r.round(3), "->", ((r + root) / (2 * (1 - c))).round(3))
 answer = "(r + sqrt(r**2 - 4*c*(1-c)))/(2*(1-c))"
@@ -685,7 +687,8 @@ answer = []
 for seed in range(6):
     draw = np.random.default_rng(seed)
     a, b = network(draw), network(draw)
-    answer.append([counted(a.reshape(-1, 8), b.reshape(-1, 8)), counted(a.mean(1), b.mean(1))])
+    rows = a.reshape(-1, 8), b.reshape(-1, 8)
+    answer.append([counted(*rows), counted(a.mean(1), b.mean(1))])
 """,
     ),
 ]

@@ -149,13 +149,14 @@ from ncbook import collapse, ib
 from ncbook.lab import profile
 
 k, lab = 10, profile("laptop")
-nets = lab.run({"twins": [lab.config("scl-twin", seed=s) for s in range(6)]})["twins"]
+configs = [lab.config("scl-twin", seed=s) for s in range(6)]
+nets = lab.run({"twins": configs})["twins"]
 for first, second in zip(nets[:3], nets[3:]):
-    h, labels = first.features("train")
-    x, z, y = h.numpy().astype(float), second.features("train")[0].numpy().astype(float), labels
+    (h, y), (other, _) = (run.features("train") for run in (first, second))
+    x, z = h.numpy().astype(float), other.numpy().astype(float)
     means = np.stack([z[y == c].mean(0) for c in range(k)])
     omega = (z - means[y]).var(0).sum() / z.var(0).sum()
-    nc1 = collapse.measure_collapse(h, labels).nc1
+    nc1 = collapse.measure_collapse(h, y).nc1
     print((1 - omega) / (1 + k * nc1), ib.linear_r2(x, z, x, z))
 answer = "(1-omega)/(1+k*nc1)"
 """,
@@ -213,8 +214,12 @@ import numpy as np
 from ncbook import ib
 
 
+def residuals(h, y):
+    return h - np.stack([h[y == c].mean(0) for c in range(y.max() + 1)])[y]
+
+
 def within(x, z, y):
-    a, b = (h - np.stack([h[y == c].mean(0) for c in range(y.max() + 1)])[y] for h in (x, z))
+    a, b = residuals(x, y), residuals(z, y)
     return ib.linear_r2(a[::2], b[::2], a[1::2], b[1::2])
 
 
@@ -277,7 +282,7 @@ class, there are eleven clusters and ten directions; plot the tenth variate of t
 modes, and check that other classes don't move along it. *Something else that both see*, such as
 brightness or a flip of the camera: the variate varies within all classes alike, stays when class means
 are subtracted, and correlates with the image property. *Chance* is what a permutation test measures. The
-code makes up a pair for each of the first four and measures.
+code makes up a pair for each of the five and measures.
 """,
         code="""
 import numpy as np
@@ -295,8 +300,12 @@ def network(along):
     return h - h.mean(0) + 0.1 * draw.normal(size=(1000, 12))
 
 
+def residuals(h):
+    return h - np.stack([h[y == c].mean(0) for c in range(10)])[y]
+
+
 for letter, along in extra.items():
-    x, z = (h - np.stack([h[y == c].mean(0) for c in range(10)])[y] for h in map(network, [along] * 2))
+    x, z = residuals(network(along)), residuals(network(along))
     left = GaussianBottleneck.fit(x, z)
     v = left.transform(x, 1.01 * left.critical_betas[0])[:, 0]
     uneven = max(v[y == c].var() for c in range(10)) / v.var()
@@ -365,7 +374,8 @@ from ncbook.ib import GaussianBottleneck
 from ncbook.lab import profile
 
 lab = profile("laptop")
-nets = lab.run({"twins": [lab.config("scl-twin", seed=s) for s in range(6)]})["twins"]
+configs = [lab.config("scl-twin", seed=s) for s in range(6)]
+nets = lab.run({"twins": configs})["twins"]
 
 
 def used(run, epoch):
@@ -548,13 +558,15 @@ import torch
 
 simplex = geometry.simplex_etf(10, 9).numpy()
 flat = np.geomspace(1, 1e-3, 9)
-answer = np.array([[np.ones(9), 0.1 * 4.0 ** -np.arange(9)], [flat, 0.01 * flat**2 / 9]])
+round_means = [np.ones(9), 0.1 * 4.0 ** -np.arange(9)]
+answer = np.array([round_means, [flat, 0.01 * flat**2 / 9]])
 for scales, variances in answer:
     means = simplex * scales
     between = means.T @ means / 10
     total = between + np.diag(variances)
     sent = means @ ib.GaussianBottleneck(total, total, between).projection(10).T
-    print([geometry.gram_distance(torch.as_tensor(m), "etf") for m in (means, sent)])
+    pair = torch.as_tensor(means), torch.as_tensor(sent)
+    print([geometry.gram_distance(points, "etf") for points in pair])
 """,
     ),
     Exercise(
@@ -626,7 +638,8 @@ for _ in range(20):
     x, z = (means[y] + draw.normal(size=(len(y), 3)) @ mix for _ in range(2))
     betas = ib.GaussianBottleneck.fit(x, z).critical_betas
     nc1 = collapse.measure_collapse(torch.as_tensor(x), torch.as_tensor(y)).nc1
-    shapes = [geometry.gram_distance(torch.as_tensor(m), "etf") for m in (means, means @ mix)]
+    pair = torch.as_tensor(means), torch.as_tensor(means @ mix)
+    shapes = [geometry.gram_distance(points, "etf") for points in pair]
     rows.append([*shapes, betas[0] / ib.view_critical_beta(nc1, 2), betas[1]])
 first, second, bound, next_one = np.transpose(rows)
 tight = [np.eye(2)[y] + 1e-3 * draw.normal(size=(len(y), 2)) for _ in range(2)]
@@ -653,7 +666,9 @@ from ncbook.lab import profile
 
 lab = profile("laptop")
 prices = (0.0, 0.01, 0.1, 0.3)
-runs = lab.run({p: [lab.config("vib", seed=s, compression=p) for s in lab.seeds] for p in prices})
+runs = lab.run(
+    {p: [lab.config("vib", seed=s, compression=p) for s in lab.seeds] for p in prices}
+)
 h, y = runs[0.0][0].features("test")  # logits: run.model().classifier(h)
 """,
         answer=Construction(
@@ -732,7 +747,9 @@ from torch.nn.functional import cross_entropy
 
 lab = profile("laptop")
 prices = (0.0, 0.01, 0.1, 0.3)
-runs = lab.run({p: [lab.config("vib", seed=s, compression=p) for s in lab.seeds] for p in prices})
+runs = lab.run(
+    {p: [lab.config("vib", seed=s, compression=p) for s in lab.seeds] for p in prices}
+)
 
 
 def losses(run):
@@ -747,7 +764,8 @@ def losses(run):
     return loss(0.0, 1), loss(best, 1)
 
 
-answer = np.array([np.mean([losses(run) for run in runs[price]], axis=0) for price in prices])
+table = [[losses(run) for run in runs[price]] for price in prices]  # (4, networks, 2)
+answer = np.mean(table, axis=1)
 print(answer.round(2))
 """,
     ),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 from pybtex.database import Entry, Person, parse_file  # type: ignore[import-untyped]
 from pybtex.richtext import Text  # type: ignore[import-untyped]
@@ -157,7 +158,7 @@ def _surname(person: Person) -> str:
 def _address(entry: Entry) -> str:
     fields = entry.fields
     if "doi" in fields:
-        return f"https://doi.org/{fields['doi']}"
+        return f"https://doi.org/{quote(fields['doi'])}"
     if "eprint" in fields:
         return f"https://arxiv.org/abs/{fields['eprint']}"
     return str(fields.get("url", ""))
