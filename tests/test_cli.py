@@ -36,6 +36,7 @@ COMMANDS = [
     "runs rm",
     "runs export",
     "claims",
+    "colab",
     "bench",
     "clean",
 ]

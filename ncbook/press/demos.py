@@ -20,7 +20,7 @@ from ncbook.press.svg import to_svg
 
 Draw = Callable[..., tuple[Figure, str]]
 LARGEST = 1_500_000  # bytes of one demo; a page with all it holds stays under 3 MB
-_ROW = "display:flex;flex-wrap:wrap;gap:.2em .7em"
+_ROW = "display:flex;flex-wrap:wrap;gap:.2em 1.1em"
 
 
 def demo(
@@ -107,7 +107,7 @@ def _style(name: str, grid: Mapping[str, Sequence[Any]]) -> str:
     return (
         f"<style>{','.join(rules)}{{display:none}}"
         f"{figure} fieldset{{{_ROW};margin:0 0 .4em;padding:0;border:0;min-width:0}}"
-        f"{figure} label{{{_ROW};align-items:center;cursor:pointer;margin:0}}"
+        f"{figure} label{{display:flex;gap:.35em;align-items:center;cursor:pointer;margin:0}}"
         f"{figure} .demo-says{{text-align:center;font-size:.9rem;margin:.3em auto 0}}</style>"
     )
 

@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 from IPython.display import clear_output, display
 
 from ncbook.press.markup import Markup
 from ncbook.press.svg import to_svg
 
+WIDE = 20.0  # a range of so many times its least value is gone through in its logarithm
 Draw = Callable[..., tuple[Any, str]]
 
 
@@ -44,9 +46,15 @@ def _control(key: str, values: Sequence[Any], chosen: Any) -> widgets.ValueWidge
         ends = {"min": min(values), "max": max(values)}
         return widgets.IntSlider(chosen, **ends, **label, continuous_update=False)
     if all(isinstance(value, float) for value in values):
-        ends = {"min": min(values), "max": max(values)}
-        step = (ends["max"] - ends["min"]) / 200
-        return widgets.FloatSlider(
-            chosen, **ends, step=step, **label, continuous_update=False, readout_format=".3g"
-        )
+        return _slider(min(values), max(values), chosen, label)
     return widgets.ToggleButtons(options=list(values), value=chosen, **label)
+
+
+def _slider(least: float, most: float, chosen: float, label: dict[str, Any]) -> widgets.ValueWidget:
+    settings = label | {"continuous_update": False, "readout_format": ".3g"}
+    if least > 0 and most / least >= WIDE:
+        ends = {"min": np.log10(least), "max": np.log10(most)}
+        return widgets.FloatLogSlider(
+            chosen, **ends, step=(ends["max"] - ends["min"]) / 200, **settings
+        )
+    return widgets.FloatSlider(chosen, min=least, max=most, step=(most - least) / 200, **settings)

@@ -148,3 +148,13 @@ def test_the_panel_draws_anew_when_a_control_moves() -> None:
     slider.value = 2.2
     toggle.value = True
     assert drawn == [(1.0, False), (2.2, False), (2.2, True)]
+
+
+def test_a_wide_range_is_gone_through_in_its_logarithm() -> None:
+    def drawn(beta: float) -> tuple[Figure, str]:
+        return draw(beta, False)
+
+    slider = panel(drawn, {"beta": [1.0, 10.0, 100.0]}, {"beta": 10.0}).children[1]
+    assert isinstance(slider, widgets.FloatLogSlider)
+    assert slider.value == pytest.approx(10.0)
+    assert (slider.base**slider.min, slider.base**slider.max) == pytest.approx((1.0, 100.0))

@@ -27,10 +27,12 @@ CHAPTER = f"""<h1>Title</h1>
 <div class="math">\\[{WIDE}\\]</div>
 <details class="hide"><p>folded code</p></details>
 <details><summary>Solution</summary><p>Solved</p></details>
-<pre>{"long_name = another_name; " * 20}the_end</pre>
-<div style="height: 160mm"></div>
-<figure><svg width="500" height="400"><text y="20">upper edge</text>
-<text y="390">lower edge</text></svg></figure>"""
+<pre>{"long_name = another_name; " * 20}the_end</pre>"""
+FIGURES = "".join(
+    f'<figure><svg width="500" height="{200 + 7 * n}"><text y="20">top {n}.</text></svg>'
+    f"<figcaption>{'A long caption. ' * 30}bottom {n}.</figcaption></figure>"
+    for n in range(12)
+)
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed here")
 
@@ -60,7 +62,9 @@ def printed(write: Callable[..., Book], tmp_path: Path) -> PdfReader:
     add_mathjax(stage, config)
     if not config:
         pytest.skip("npm, which MathJax comes from, can't be reached here")
-    book = write(CHAPTER, HEAD.replace("MATHJAX", config["sphinx"]["config"]["mathjax_path"]))
+    book = write(
+        CHAPTER + FIGURES, HEAD.replace("MATHJAX", config["sphinx"]["config"]["mathjax_path"])
+    )
     shutil.copytree(stage / EXTRA, book.html, dirs_exist_ok=True)
     for kind in ("css", "js"):
         shutil.copy(ROOT / f"book/_static/ncbook-print.{kind}", book.html / f"print.{kind}")
@@ -94,8 +98,9 @@ def test_a_chapter_is_printed_whole(printed: PdfReader) -> None:
         assert part not in text
     assert [entry.title for entry in printed.outline] == ["Title"]
     assert f"1 / {len(sheets)}" in sheets[0]
-    assert sum("upper edge" in sheet for sheet in sheets) == 1
-    assert all(("upper edge" in sheet) == ("lower edge" in sheet) for sheet in sheets)
+    for n in range(12):
+        [sheet] = (sheet for sheet in sheets if f"top {n}." in sheet)
+        assert f"bottom {n}." in sheet, "figure and caption on one page"
     assert "MathJax_Math-Italic" in web_fonts(printed.pages[0])
     assert "+a59" in text.replace(" ", ""), "the end of the wide equation"
     assert right_edge(printed.pages[0]) < A4[0] - 18 * 72 / 25.4
