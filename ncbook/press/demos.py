@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ncbook.errors import NcbookError
 from ncbook.press import artifacts
 from ncbook.press.figures import check, publish
-from ncbook.press.numerals import typeset
+from ncbook.press.numerals import typeset, typeset_prose
 from ncbook.press.svg import to_svg
 
 Draw = Callable[..., tuple[Figure, str]]
@@ -138,7 +138,7 @@ def _frames(
     parts = []
     for at, (_, said), picture in zip(places, drawn, pictures, strict=True):
         classes = " ".join(_class(key, place) for key, place in zip(grid, at, strict=True))
-        says = f'<p class="demo-says">{html.escape(typeset(said))}</p>'
+        says = f'<p class="demo-says">{html.escape(typeset_prose(said))}</p>'
         parts.append(f'<div class="demo-frame {classes}">{picture}{says}</div>')
     return f'<div class="demo-frames" aria-live="polite">{"".join(parts)}</div>'
 

@@ -22,7 +22,8 @@ _DOUBLED = re.compile(  # one name for every proof, exercise and solution of a p
     r'(<(?:div|section)\b[^>]*) id="(?:proof|(?:proof|exercise|solution)-content)"'
 )
 _ROLES = re.compile(  # a list whose children aren't items
-    r'(<div) role="list"( class="citation-list")|(<div class="citation"[^>]*) role="doc-biblioentry"'
+    r'(<div) role="list"( class="citation-list")'
+    r'|(<div class="citation"[^>]*) role="doc-biblioentry"'
 )
 _NAMES = re.compile(  # spoken in place of the words on the button, which say the same or more
     r'(<summary) aria-label="Toggle hidden content"'

@@ -11,6 +11,11 @@ def typeset(text: str) -> str:
     return _EXPONENT.sub(_power, text).replace("-", "−")
 
 
+def typeset_prose(text: str) -> str:
+    """The same for the numbers in a sentence; a hyphen between letters stays one."""
+    return re.sub(r"(?<![\w)])-(?=[\d.∞])", "−", _EXPONENT.sub(_power, text))
+
+
 def _power(match: re.Match[str]) -> str:
     sign, digits = match.groups()
     exponent = f"{'-' if sign == '-' else ''}{digits}".translate(_SUPERSCRIPTS)

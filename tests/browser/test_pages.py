@@ -31,7 +31,8 @@ SIZES = "performance.getEntriesByType('resource').map(e => e.encodedBodySize)"
 # What is inside a picture counts for nothing: it is one image, with its description. Left in, the
 # thousands of lines of a chapter's pictures would take minutes.
 EMPTY = "document.querySelectorAll('svg[role=img]').forEach(picture => picture.replaceChildren())"
-AXE = """async (rules) => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations
+AXE = """async (rules) => (await axe.run(document, {resultTypes: ['violations'], ...rules}))
+    .violations
     .filter(v => ['serious', 'critical'].includes(v.impact))
     .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target.join(' ')} (${n.failureSummary})`))"""
 # All rules where it is light; where it is dark, those that ask for colours.

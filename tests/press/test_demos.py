@@ -21,7 +21,7 @@ def draw(slope: float, dashed: bool) -> tuple[Figure, str]:
     fig, ax = new_figure()
     ax.plot([0, 1], [0, slope], "--" if dashed else "-")
     ax.set(ylim=(0, 3))
-    return fig, f"It ends at -{slope:g}."
+    return fig, f"The line's end-point is at -{slope:g}."
 
 
 @pytest.fixture
@@ -82,21 +82,23 @@ def test_every_picture_says_what_it_shows(shown: list[Markup]) -> None:
     show()
     frames = page(shown).select(".demo-frame")
     assert [frame.p.get_text() for frame in frames[::2]] == [
-        "It ends at −1.",
-        "It ends at −2.",
-        "It ends at −3.",
+        "The line's end-point is at −1.",
+        "The line's end-point is at −2.",
+        "The line's end-point is at −3.",
     ]
-    assert frames[2].svg["aria-label"] == f"{ALT} It ends at -2."
+    assert frames[2].svg["aria-label"] == f"{ALT} The line's end-point is at -2."
 
 
 def test_the_book_keeps_the_picture_at_first_and_the_grid(
     shown: list[Markup], tmp_path: Path
 ) -> None:
     show(start={"slope": 3})
-    assert "It ends at -3." in (tmp_path / "figures" / "lines.svg").read_text(encoding="utf-8")
+    assert "The line's end-point is at -3." in (tmp_path / "figures" / "lines.svg").read_text(
+        encoding="utf-8"
+    )
     table = (tmp_path / "figures" / "lines.csv").read_text(encoding="utf-8").splitlines()
     assert table[0] == "slope,dashed,says"
-    assert table[1] == "1,no,It ends at -1."
+    assert table[1] == "1,no,The line's end-point is at -1."
     assert len(table) == 7
     assert "Figure 4.1" in shown[0]._repr_html_()
 

@@ -163,6 +163,17 @@ def test_two_figures_share_no_id_and_find_their_own_parts() -> None:
         assert used <= own
 
 
+def test_an_id_is_kept_where_it_is_used_and_one_image_shown_twice_doubles_none() -> None:
+    fig, axes = new_figure(1, 2)
+    for ax in axes:
+        ax.imshow([[0.0, 1.0], [1.0, 0.0]])
+    text = to_svg(fig, "twice", ALT)
+    assert text.count("<image") == 2
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert all(f"#{name})" in text or f'#{name}"' in text for name in ids)
+
+
 def test_formulas_name_fonts_for_machines_without_dejavu() -> None:
     svg = to_svg(drawn(), "count", ALT)
     assert all("sans-serif" in names for names in re.findall(r"font-family: ([^;]*);", svg))

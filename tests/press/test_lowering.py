@@ -15,6 +15,7 @@ from ncbook.press.book import Book
 from ncbook.press.checks import RAW
 from ncbook.press.classroom import Exercise, Number
 from ncbook.press.classroom.page import exercise_markdown, solution
+from ncbook.press.exercises import exercises
 from ncbook.press.lowering import Label, MarkupError, References, Work, lower
 from ncbook.press.lowering.gathering import Gathering
 from ncbook.press.lowering.parsing import Directive, directives
@@ -327,6 +328,15 @@ def test_a_chapter_has_nothing_left_of_myst(chapter: str, gathering: Gathering) 
             assert not RAW.search(outside_code)
             assert not re.search(r"^\(.*\)=$|^:\w+:", outside_code, re.MULTILINE)
             assert lower(found, known) == found, "the plain form is plain"
+
+
+@pytest.mark.parametrize(
+    "chapter", sorted(p.stem[2:] for p in (ROOT / "ncbook/press/exercises").glob("ch*.py"))
+)
+def test_every_solution_can_be_read_in_a_kernel(chapter: str) -> None:
+    for exercise in exercises(chapter):
+        found = lower(solution(exercise))
+        assert not RAW.search(re.sub(r"(?ms)^ *```.*?^ *```|`[^`\n]+`", "", found))
 
 
 # What Sphinx itself makes of labels, terms and citations.

@@ -43,6 +43,8 @@ _LOOK = """
 # one. Feedback is spoken where a page is read aloud.
 _START = """(() => {
   const fill = () => {
+    // Where MathJax didn't come, its settings have the name, and the library takes them for it.
+    if (window.MathJax && !window.MathJax.version) delete window.MathJax;
     %s
     const said = document.querySelectorAll("#%s .Feedback");
     said.forEach((place) => place.setAttribute("role", "status"));

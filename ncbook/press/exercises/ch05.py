@@ -165,8 +165,8 @@ simplex, although its theorem has the same form?
         solution=r"""
 Let $a$ be the mean inner product of $i$ with its partners. Jensen's inequality bounds the sum over
 partners by $(n_c-1)e^{a/\tau}$, non-negativity bounds each of the $n-n_c$ negatives by $e^0$. So
-$\ell_i\ge\log\bigl((n_c-1)e^{a/\tau}+n-n_c\bigr)-a/\tau =
-\log\bigl(n_c-1+(n-n_c)e^{-a/\tau}\bigr)$, which falls in $a\le1$. One geometry attains the bounds of
+$\ell_i\ge\log\bigl((n_c-1)e^{a/\tau}+n-n_c\bigr)-a/\tau$, and that is
+$\log\bigl(n_c-1+(n-n_c)e^{-a/\tau}\bigr)$, which falls in $a\le1$. One geometry attains the bounds of
 all anchors at once, in every batch that holds them: chapter 7 lives on that.
 
 With free signs, an anchor alone would like all negatives at inner product $-1$, and its own bound is
@@ -659,10 +659,10 @@ answer = "abcd"
         title="Where the excess sits",
         kind="experiment",
         prompt=r"""
-A trained network is a little above the least loss. The lemma's chain
-$L\ge\sum_cn_c\varphi_c(\gamma-a_c)\ge F(\Gamma)\ge L^*$ says where its excess sits: in features that
-differ within their class (first step), in partners that are less than 1 apart in cosine on average
-(second), or in angles between class means (third). Take the networks with the last ReLU,
+A trained network is a little above the least loss. The lemma's chain, which falls from $L$ to
+$\sum_cn_c\varphi_c(\gamma-a_c)$, to $F(\Gamma)$ and to $L^*$, says where its excess sits: in bets that
+differ from image to image within a class (first step), in partners whose cosine is less than 1 on
+average (second), or in angles between class means (third). Take the networks with the last ReLU,
 `profile("laptop").train("scl-long")`, with all training images in one batch, and hand in an array with
 a row for each seed: the three differences, per anchor. Which do you expect to be the largest?
 """,
@@ -713,8 +713,8 @@ def reduced(gram, n, tau, within=1.0):
             shape=(None, 3),
             form="an array of shape (seeds, 3)",
         ),
-        right="Half of the excess or more is in the first step, in features that differ within their "
-        "class; between a quarter and a third is in the angles, which the class means show.",
+        right="More than half of the excess is in the first step, in bets that differ within a class; "
+        "about three tenths is in the angles, which the class means show.",
         wrong=[
             Wrong(
                 [[0.12, 0.02, 0.05], [0.1, 0.02, 0.06], [0.16, 0.02, 0.06]],

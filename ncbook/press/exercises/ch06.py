@@ -615,7 +615,7 @@ QUIZ = [
             "is the frame at every temperature. A run that stops elsewhere is no minimum.",
             "It doesn't apply: it holds for temperatures near 0.2 only": "It holds for every τ > 0; "
             "the slope towards the minimum is what changes.",
-            "It is confirmed: NC1 of zero is what it says": "Half of it. The angles are the other half.",
+            "It is confirmed: what it says is that classes collapse to points": "Half of it. The angles are the other half.",
         },
     ),
     Question(
@@ -626,11 +626,11 @@ QUIZ = [
             "entries until −0.17 is large beside them; normalisation does the rest."
         },
         {
-            "Because 0.17 is more than the 1/9 that ten classes need": "Entries aren't cosines; and a "
+            "The minimum of −0.17 lies below the −1/9 that ten classes need": "Entries aren't cosines; and a "
             "bound of −0.001 would do as well.",
-            "Because the class means are averages, which can lie lower": "An average can't lie below "
+            "Class means are averages of features, which may lie lower": "An average can't lie below "
             "the least of its values.",
-            "Because the optimiser ignores constraints that are nearly met": "There is no constraint: "
+            "Constraints that are nearly met are ignored by the optimiser": "There is no constraint: "
             "every direction can be reached exactly.",
         },
     ),
@@ -685,10 +685,10 @@ QUIZ = [
             "of several points either way are compatible with these runs."
         },
         {
-            "The two kinds are equally good": "The interval holds zero, and 0.04 as well.",
+            "The two kinds are equally good, since the interval contains zero": "It contains 0.04 as well, and that would be a large difference.",
             "The second kind is better, on average, by half a point": "That is the middle of an "
             "interval nine points wide.",
-            "The experiment was useless": "It says how many seeds the next one needs.",
+            "Nothing at all: an experiment on three seeds is worthless": "It says how many seeds the next one needs.",
         },
     ),
 ]
