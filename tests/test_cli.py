@@ -30,6 +30,8 @@ COMMANDS = [
     "run",
     "build",
     "serve",
+    "pdf",
+    "classroom export",
     "train",
     "runs list",
     "runs show",

@@ -32,6 +32,23 @@ function addBox(exercise) {
   exercise.querySelector(".admonition-title").append(label);
 }
 
+// What is wider than its column scrolls by itself, and the Tab key must get there.
+function reachWide() {
+  const boxes = "mjx-container[display], pre, .pst-scrollable-table-container";
+  for (const box of document.querySelectorAll(`article :is(${boxes})`)) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  }
+}
+
+window.addEventListener("resize", reachWide);
+document.addEventListener("toggle", reachWide, true); // something folded has been opened
+document.fonts.addEventListener("loadingdone", reachWide);
+window.addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  reachWide();
+});
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("div.exercise.admonition").forEach(addBox);
   showProgress();

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ncbook.press.demos import demo
     from ncbook.press.exercises import check, exercise, quiz
     from ncbook.press.figures import band, figure, gram, new_figure
-    from ncbook.press.frames import scrubber
     from ncbook.press.space import turntable
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "gram",
     "new_figure",
     "quiz",
-    "scrubber",
     "turntable",
 ]
 
@@ -42,7 +40,6 @@ _HOME = {
     "gram": "figures",
     "new_figure": "figures",
     "quiz": "exercises",
-    "scrubber": "frames",
     "turntable": "space",
 }
 

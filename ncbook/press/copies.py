@@ -21,7 +21,7 @@ from ncbook.press.stamps import Stamp
 
 PARAMETERS = "parameters"
 HIDING = {"hide-input", "remove-input", "remove-cell"}
-SHOWING = {"demo", "figure", "scrubber", "turntable"}  # each takes the name of its figure
+SHOWING = {"demo", "figure", "turntable"}  # each takes the name of its figure
 SETTINGS = """\
 from ncbook.lab.profiles import suggest_profile  # before torch: it sets how threads wait
 

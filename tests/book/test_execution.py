@@ -14,7 +14,7 @@ from tests.conftest import copy_book
 @pytest.mark.slow
 def test_the_book_runs_in_the_smoke_profile(tmp_path: Path) -> None:
     copy = copy_book(tmp_path)
-    records = execute(copy, "smoke")
+    records = execute(copy, "smoke", jobs=2)
     assert [record.status for record in records] == ["executed"] * len(copy.chapters)
     ledger = collect(copy.executed("smoke"))
     claims = load_claims(copy.claims_file)

@@ -28,6 +28,8 @@ IDS = "[...document.querySelectorAll('[id]')].map(e => e.id)"
 WIDTH = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
 SIZES = "performance.getEntriesByType('resource').map(e => e.encodedBodySize)"
+# Two frames on, the page has heard of its new width.
+SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 # What is inside a picture counts for nothing: it is one image, with its description. Left in, the
 # thousands of lines of a chapter's pictures would take minutes.
 EMPTY = "document.querySelectorAll('svg[role=img]').forEach(picture => picture.replaceChildren())"
@@ -77,8 +79,10 @@ def test_its_size(visit: Visit) -> None:
 def test_it_fits_a_phone(visit: Visit) -> None:
     before = visit.page.viewport_size
     visit.page.set_viewport_size(PHONE)
+    visit.page.evaluate(SETTLED)
     wide, room = visit.page.evaluate(WIDTH)
     visit.page.set_viewport_size(before)
+    visit.page.evaluate(SETTLED)
     assert wide <= room
 
 
@@ -88,6 +92,7 @@ def test_nothing_in_it_is_in_the_way_of_anybody(visit: Visit, axe: str) -> None:
     visit.page.evaluate(axe)
     for scheme, rules in RULES.items():
         visit.page.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")
+        visit.page.evaluate(SETTLED)
         assert visit.page.evaluate(AXE, rules) == [], scheme
 
 

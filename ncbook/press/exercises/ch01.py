@@ -46,6 +46,26 @@ def _trace_quotient(features: Tensor, labels: Tensor) -> float:
     return collapse.nc1_variants(features, labels)["trace_quotient"]
 
 
+def _nc1_unbiased(features: Tensor, labels: Tensor) -> float:
+    """Covariances as `torch.cov` gives them, divided by n - 1."""
+    own = [features[labels == c] for c in labels.unique()]
+    within = torch.stack([torch.cov(x.T) for x in own]).mean(0)  # (d, d)
+    means = torch.stack([x.mean(0) for x in own])  # (k, d)
+    return _against(within, means - means.mean(0))
+
+
+def _nc1_about_all(features: Tensor, labels: Tensor) -> float:
+    """The means seen from the mean of all samples."""
+    own = [features[labels == c] for c in labels.unique()]
+    within = torch.stack([torch.cov(x.T, correction=0) for x in own]).mean(0)
+    return _against(within, torch.stack([x.mean(0) for x in own]) - features.mean(0))
+
+
+def _against(within: Tensor, means: Tensor) -> float:
+    between = means.T @ means / len(means)  # (d, d)
+    return float(torch.trace(within @ torch.linalg.pinv(between, rtol=1e-9))) / len(means)
+
+
 def _lengths(points: np.ndarray) -> np.ndarray:
     lengths: np.ndarray = np.linalg.norm(points - points.mean(0), axis=1)
     return lengths
@@ -80,8 +100,8 @@ dimensions are added?
         wrong=[
             Wrong(
                 "(k-1)**2 * sigma**2/l**2",
-                r"The trace is there, but this book divides it by $k$. (The code of 2306.07960 does "
-                "not: two papers' NC1 can differ by that factor.)",
+                r"The trace is there. Look again at what stands before it in this book's definition: "
+                "by that factor two papers' NC1 can differ.",
             ),
             Wrong(
                 "(k-1)/k * sigma**2/l**2",
@@ -152,8 +172,8 @@ features; the classifier stays as it is. Which of these change in general? Decid
         wrong=[
             Wrong(
                 "abcde",
-                "Everything? Four of the five subtract something before they measure: what does a "
-                "shift of all features do to what is left?",
+                "Everything? Some of the five are made of differences alone, between features and "
+                "means or between means. What does a shift of all features do to a difference?",
             ),
             Wrong(
                 "c",
@@ -207,8 +227,8 @@ answer = "".join(letter for letter, moved in zip("abcde", changed) if moved)
         kind="code",
         prompt=r"""
 Write `nc1(features, labels)` for tensors of shape $(n, d)$ and $(n,)$: this book's
-$\operatorname{tr}(\Sigma_W\Sigma_B^\dagger)/k$, in which every class counts the same whatever its
-size. It is tried on even and on uneven classes.
+$\operatorname{tr}(\Sigma_W\Sigma_B^\dagger)/k$, with covariances divided by $n_c$, and every class
+counting the same whatever its size. It is tried on even and on uneven classes.
 """,
         starter="""
 def nc1(features, labels):
@@ -227,6 +247,17 @@ def nc1(features, labels):
                 _nc1_pooled,
                 "Right on even classes only: your covariance within classes is taken over all "
                 "samples at once, so large classes drown out small ones. Average over classes.",
+            ),
+            Wrong(
+                _nc1_unbiased,
+                "Slightly too large everywhere, and most so for small classes: is each covariance "
+                "divided by the number of its features, or by one less, as `torch.cov` does?",
+            ),
+            Wrong(
+                _nc1_about_all,
+                "Right on even classes only: your between-class part is centred at the mean of all "
+                "samples, which lies nearer to the large classes. Which centre has every class count "
+                "the same?",
             ),
             Wrong(
                 _trace_quotient,
@@ -327,8 +358,8 @@ answer = np.stack([np.cos(turn), np.sin(turn)], axis=1)
         kind="experiment",
         prompt=r"""
 A paper shows the ETF distance of a network falling from 1.1 to 0.45 for $k = 10$, $d = 512$ and
-concludes that a simplex emerges. What would you ask for? Measure the number that you need, to within
-a tenth of itself.
+concludes that a simplex emerges. One number that the paper doesn't give decides how to read the 0.45.
+Which one? Measure it, to within a tenth of itself.
 """,
         answer=Number(0.1247, relative=0.12),
         right="Chance alone gives about that, so the network's 0.45 is more than three times as far "
@@ -339,6 +370,11 @@ a tenth of itself.
                 "That is the largest ETF distance there is. The start of 1.1 is close to it, which "
                 "says that the untrained means lie nearly on one line. Ask instead what means would "
                 "have that know nothing of one another.",
+            ),
+            Wrong(
+                0,
+                "Zero is where a simplex is. That says how far there is to go, and not whether 0.45 is "
+                "near: near compared with what?",
             ),
             Wrong(
                 0.65,
@@ -388,8 +424,8 @@ each seed: NC1 on training images, NC1 on test images.
                 (lambda a: bool((a > 0).all()), "NC1 is positive: an entry here isn't."),
                 (
                     lambda a: bool((a[:, 0] < a[:, 1]).all()),
-                    "In some row the training images have the larger NC1. Are the columns the right "
-                    "way round?",
+                    "In some row the training images don't have the smaller NC1. Are the columns the "
+                    "right way round, and does each hold its own features?",
                 ),
                 (
                     lambda a: bool((a[:, 0] < 0.05).all()),
@@ -411,8 +447,8 @@ each seed: NC1 on training images, NC1 on test images.
         wrong=[
             Wrong(
                 [[150.0, 0.003], [98.0, 0.004]],
-                "In some row the training images have the larger NC1. Are the columns the right way "
-                "round?",
+                "In some row the training images don't have the smaller NC1. Are the columns the "
+                "right way round, and does each hold its own features?",
             ),
             Wrong(
                 [[0.003, 0.0031], [0.003, 0.0031]],
@@ -430,10 +466,10 @@ each seed: NC1 on training images, NC1 on test images.
             "One row for each run in `runs`; `np.array([...])` of a list of pairs will do.",
         ],
         solution=r"""
-On its training images each network has an NC1 of a few thousandths, on test images of a hundred and
-more: along the directions in which the test means differ, test clouds are far wider than the
-differences. So the measured collapse does not carry over on these few images, though the network gets
-a third of the test images right. To see whether NC1 on *test* images falls or rises during the
+On its training images each network has an NC1 of a few thousandths; on test images it is tens of
+thousands of times larger, more than in the untrained network: along the directions in which the test
+means differ, test clouds are far wider than the differences. So the measured collapse does not carry
+over on these few images, though the network gets some three in ten of the test images right. To see whether NC1 on *test* images falls or rises during the
 terminal phase, train runs of several lengths (`lab.train("ce", epochs=e)`): each anneals its rate to
 the end, so these are finished networks of different length and no snapshots of one.
 """,
@@ -454,14 +490,14 @@ QUIZ = [
     Question(
         "NC1 of a network is 0.002. What do you know?",
         {
-            "Along the directions in which the class means differ, clouds are small compared with "
-            "the constellation of the means": "And that is all: a direction that the means don't "
-            "use is left out."
+            "Clouds are small in the directions that the means use": "And that is all: a direction "
+            "in which the means don't differ is left out."
         },
         {
             "Every class is concentrated in nearly one point": "NC1 is blind in directions in which "
-            "the means don't differ. Two classes could even share a mean there.",
-            "The means form a simplex": "That is NC2. A collapsed pentagon has NC1 0.",
+            "the means don't differ. Two classes could even share their mean.",
+            "The centred means form a simplex, or nearly one": "That is NC2. A collapsed pentagon "
+            "has NC1 0.",
             "The network is right on its training images": "A classifier that reads the points "
             "wrongly can have perfectly collapsed features.",
         },
@@ -474,8 +510,8 @@ QUIZ = [
             "The discovery is that *each* cosine goes there."
         },
         {
-            r"$0$, a right angle": "Only if they weren't centred: vectors that sum to zero must "
-            "lean away from one another on average.",
+            r"$0$, as for directions at random": "Only if they weren't centred: vectors that sum to "
+            "zero must lean away from one another on average.",
             r"$-1/9$, but only after collapse": "Centring alone does it, at every epoch.",
             "It depends on which classes look alike": "Single cosines do; their average doesn't, "
             "once the vectors sum to zero.",
@@ -485,56 +521,77 @@ QUIZ = [
         "The ETF distance of an untrained network is 1.1 and after training 0.4; ten random "
         "directions in the same space have 0.37. What has been shown?",
         {
-            "That the untrained means lay nearly on one line, and that training took them off it": ""
-            "The start is close to the largest value there is; below chance the network never got."
+            "That the means have left one common line": "The start is close to the largest value "
+            "there is, all means on one line; and below chance the network never got."
         },
         {
-            "That a simplex emerged": "Ten directions that know nothing are closer to a simplex.",
+            "That a simplex has begun to emerge": "Ten directions that know nothing are closer to a "
+            "simplex.",
             "That training pushed the means apart evenly": "No more evenly than a draw at random "
             "would have.",
-            "Nothing: the ETF distance is random": "It is computed from the means; but it needs its "
-            "baseline to be read.",
+            "Nothing: an ETF distance is a random number": "It is computed from the means; but it "
+            "needs its baseline to be read.",
         },
     ),
     Question(
         "Which of these can tell an orthogonal frame from the simplex that its centred vectors form?",
         {
-            "The distance to the orthogonal frame, which isn't centred": "Its origin is the whole "
+            "The distance to the orthogonal frame": "It isn't centred, and the origin is the whole "
             "difference."
         },
         {
-            "The ETF distance": "It centres first, and a centred orthogonal frame *is* a simplex.",
-            "NC1": "It is made of centred means and deviations from them.",
-            "Equiangularity": "Centred too: it sees the same simplex in both.",
+            "The distance to the simplex ETF": "It centres first, and a centred orthogonal frame "
+            "*is* a simplex.",
+            "NC1, or CDNV for pairs of classes": "Both are made of differences between means and of "
+            "deviations from them.",
+            "Equinorm and equiangularity together": "Centred too: they see the same simplex in both.",
         },
     ),
     Question(
-        "Weight decay is taken away. In the chapter's runs, what happened within the same epochs?",
+        "In the runs without weight decay the loss got lower and collapse all but stopped. What "
+        "follows?",
         {
-            "The loss got lower and collapse all but stopped": "Fitting is not collapsing: with "
-            "hardly any gradient left, the features stay where they are."
+            "Fitting the training set is not enough to collapse in this time": "Within these epochs, "
+            "for these networks; and no more than that has been shown."
         },
         {
-            "Collapse went faster, with nothing holding the weights back": "Look at the last figure "
-            "again: both measures level off, well above.",
-            "The networks made training mistakes again": "They fit the training set all the same.",
-            "Nothing changed: cross-entropy alone makes the simplex": "Not within these epochs. "
-            "Nothing in the loss sets a scale.",
+            "Without weight decay cross-entropy never leads to a simplex": "Not shown: without decay "
+            "directions still move, at the rate of $1/\\log t$. The runs end long before.",
+            "It is weight decay that makes the simplex, whatever the loss": "One loss was tried. "
+            "Decay alone shrinks all features; what should spread them?",
+            "Networks that collapse more will generalise better": "The two sets of runs differ in "
+            "more than collapse, and their test accuracies don't say so.",
         },
     ),
     Question(
         "NC1 is computed once in double and once in single precision; the second is a thousand times "
         "smaller. What is the likely reason?",
         {
-            "Two class means have nearly merged, and single precision drops the short direction "
-            "between them": "The pseudo-inverse takes it for zero, and with it the noise there."
+            "Two means nearly merged, and a direction was dropped": "The pseudo-inverse takes the "
+            "short direction between them for zero, and with it the noise there."
         },
         {
-            "Rounding, of no consequence": "A factor of a thousand is not rounding: a direction went "
-            "missing.",
-            "The features are larger than single precision can hold": "NC1 is a ratio; the scale of "
-            "the features cancels.",
-            "Too few images": "Both saw the same images.",
+            "Rounding of small numbers, which is of no consequence": "A factor of a thousand is not "
+            "rounding: a direction went missing.",
+            "The features are too large for single precision": "NC1 is a ratio; the scale of the "
+            "features cancels.",
+            "Too few images to estimate a covariance with": "Both saw the same images.",
+        },
+    ),
+    Question(
+        "A network has collapsed perfectly. Which of these leave NC1 to NC4 as they are?",
+        {
+            "Rotate the features, and the classifier's rows along": "Lengths, angles and logits stay.",
+            "Exchange two labels, and the classifier's rows for them": "Which class sits at which "
+            "corner is nothing that the symptoms can see.",
+            r"Add $v$ to all features, and take $Wv$ off the bias": "All that is centred stays, and "
+            "so do the logits.",
+        },
+        {
+            "Add a vector to the features of one class only": "Its mean moves against the others': "
+            "the figure is no simplex any more.",
+            "Multiply the first coordinate of all features by ten": "Points stay points, but lengths "
+            "and angles between the means change.",
         },
     ),
 ]

@@ -51,6 +51,10 @@ def _all_on_the_first(nats: float, rhos: np.ndarray) -> float:
     return _height(np.array([nats]), rhos[:1])
 
 
+def _half_of_it(nats: float, rhos: np.ndarray) -> float:
+    return _filled(nats / 2, rhos)
+
+
 def _in_proportion(nats: float, rhos: np.ndarray) -> float:
     return _height(nats * rhos**2 / (rhos**2).sum(), rhos)
 
@@ -71,6 +75,10 @@ def _first_beta(x: np.ndarray, y: np.ndarray) -> float:
 
 def _with_squares(x: np.ndarray, y: np.ndarray) -> float:
     return _first_beta(np.stack([x, x**2], 1), np.stack([y, y**2], 1))
+
+
+def _on_one_side(x: np.ndarray, y: np.ndarray) -> float:
+    return _first_beta(np.stack([x, x**2], 1), y[:, None])
 
 
 def _as_they_are(x: np.ndarray, y: np.ndarray) -> float:
@@ -108,7 +116,7 @@ $\rho=(0.95,0.94)$, and explain in terms of the vessel why it depends on nothing
             "log((1/rho2**2 - 1)/(1/rho1**2 - 1))/2", {"rho1": (0.8, 0.98), "rho2": (0.2, 0.75)}
         ),
         right="Half the difference of two floors, whatever directions lie higher. Equal correlations "
-        r"have equal floors and switch on together, as the $k-1$ directions of collapsed features do.",
+        r"have equal floors and switch on together; near 1, correlations that look equal needn't.",
         wrong=[
             Wrong(
                 "log(rho1/rho2)",
@@ -140,8 +148,9 @@ At $\beta=\beta_2$ the water stands at the second floor, $\log(\beta_2-1)$, and 
 is $\log\frac{\beta_2-1}{\beta_1-1}$. Half of that is the information:
 $\frac12\log\frac{\rho_2^{-2}-1}{\rho_1^{-2}-1}$, the difference of two floors. Further directions are
 still dry. That is 0.82 nats for $(0.95, 0.8)$, more than a bit, and 0.10 for $(0.95, 0.94)$. If two
-correlations are equal the second direction needs no waiting at all: both switch on together, which is
-what the $k-1$ directions of collapsed features do.
+correlations are equal the second direction needs no waiting at all: both switch on together. Near 1 that
+takes more than looking equal: for $(0.999, 0.99)$ it is 1.16 nats. Collapse brings $k-1$ correlations
+close to 1, which does not put their floors at one height.
 """,
         code="""
 import numpy as np
@@ -200,9 +209,9 @@ $A=0$? (Answer with the number of negative eigenvalues of its Hessian, and check
 $\log\det(I+A\Sigma A^\top)=\operatorname{tr}(A\Sigma A^\top)+O(\lVert A\rVert^4)$, so
 $L\approx\frac12\operatorname{tr}A\bigl[(1-\beta)\Sigma_X+\beta\Sigma_{X|Y}\bigr]A^\top$. In whitened,
 canonical coordinates the bracket is $\operatorname{diag}(1-\beta\rho_i^2)$. So $A=0$ is a local minimum
-for $\beta<\beta_1$, and above it every row can leave it in as many directions as there are
-$\beta_i<\beta$: the number of rows times the number of stairs. Two stairs lie below $\beta=2$ (1.11 and
-1.56), times five rows. At a stationary point with some of the active directions missing the same
+for $\beta\le\beta_1$ (at $\beta_1$ itself the expansion is silent, and {prf:ref}`thm-gib` has $L\ge0$).
+Above, every row can leave it in as many directions as there are $\beta_i<\beta$: the number of rows
+times the number of stairs. Two stairs lie below $\beta=2$ (1.11 and 1.56), times five rows. At a stationary point with some of the active directions missing the same
 expansion holds for the missing ones in the rows not in use.
 """,
         code="""
@@ -249,8 +258,8 @@ def most(nats, rhos):
         wrong=[
             Wrong(
                 _spread_evenly,
-                "You give every direction the same number of nats. Weak directions pay less for the "
-                "first nat than strong ones do for the last.",
+                "You give every direction the same number of nats. At that point the next nat brings "
+                "more in a strong direction than in a weak one, so moving some would pay.",
             ),
             Wrong(
                 _all_on_the_first,
@@ -265,7 +274,12 @@ def most(nats, rhos):
             Wrong(
                 _in_proportion,
                 r"You divide the nats in proportion to $\rho_i^2$. No such rule comes out of the "
-                "theorem: it is the *levels* that are equal, and some directions get nothing.",
+                "theorem: it is the *levels* that are equal, and directions may get nothing.",
+            ),
+            Wrong(
+                _half_of_it,
+                "You spend half of the budget. How are the depth of the water and the nats that it "
+                "stands for related?",
             ),
         ],
         hints=[
@@ -280,6 +294,7 @@ def most(nats, rhos):
 Over $m$ wet floors the level is the mean of their heights plus $2I(X;T)/m$
 ({prf:ref}`prop-curve` solved for $\beta-1$). The right $m$ is the one with the lowest level: taking in
 a floor that lies below the level lowers it, taking in one above raises it. No test of cases is needed.
+That no $T$ with this budget says more is the last sentence of {prf:ref}`prop-curve`.
 """,
         code="""
 import numpy as np
@@ -312,8 +327,8 @@ over many tables? (To within a tenth of itself.)
         wrong=[
             Wrong(
                 49 / 300,
-                "Twice too much. Information is half of what a likelihood ratio test adds up: divide "
-                "the degrees of freedom by $2n$, and not by $n$.",
+                "The degrees of freedom are right. They are the mean of what a likelihood ratio test "
+                "adds up: how is that related to the information of the table, in nats?",
             ),
             Wrong(
                 63 / 600,
@@ -327,8 +342,8 @@ over many tables? (To within a tenth of itself.)
             ),
             Wrong(
                 0.0,
-                "No bias at all would need every cell to be hit exactly as often as expected. With "
-                "fewer than five samples in a cell on average, chance makes a pattern.",
+                "Some cells are hit too often and others too rarely, and in the information these errors "
+                "don't cancel. With fewer than five samples in a cell on average, chance makes a pattern.",
             ),
         ],
         hints=[
@@ -341,9 +356,9 @@ over many tables? (To within a tenth of itself.)
 Both. {prf:ref}`prop-cells` is about the cells' true probabilities; the table of counts is another joint
 distribution, in which noise counts as dependence. Its information exceeds the true one by about
 $(8-1)^2/(2n)=0.08$ nats, a little less here since some cells are hardly ever hit. Blahut–Arimoto on such
-a table finds points a little above the Gaussian curve; with 30,000 samples they lie below it, as they
-should. What the colleague should report: the encoder's relevance on samples that it hasn't seen. Encode
-them, and count again.
+a table finds points that are on average a little above the Gaussian curve; with 30,000 samples they lie
+below it, as they should. What the colleague should report: the encoder's relevance on samples that it
+hasn't seen. Encode them, and count again.
 """,
         code="""
 import numpy as np
@@ -416,9 +431,9 @@ Predict, then run.
             "order matters: linear first and increasing maps second, or the other way round?",
         ],
         solution=r"""
-{prf:ref}`cor-copula` allows any increasing map of each coordinate. In the third case a coordinate is a
-sum of two lognormal variables after the rotation, and no increasing map of the sums restores the two.
-Before the increasing maps any linear map may be applied (the pair stays Gaussian), after them none but
+{prf:ref}`cor-copula` allows any increasing map of each coordinate. In the third case two coordinates are
+sum and difference of two lognormal variables after the rotation, and no increasing maps of sum and
+difference restore the two. Before the increasing maps any linear map may be applied (the pair stays Gaussian), after them none but
 permutations and rescalings of coordinates. A meta-Gaussian analysis of features therefore makes an
 assumption about the coordinates, and has to say in which ones it was made. An absolute value isn't
 monotone at all: it destroys information.
@@ -463,8 +478,8 @@ def first_beta(x, y):
     ...
 """,
         answer=Function(_with_squares, _folds, relative=0.02),
-        right=r"It finds the onset $1/\rho^4$. The nats it reports are another matter: $(x,x^2)$ is "
-        "not jointly Gaussian, and they may exceed the truth.",
+        right=r"It finds $1/\rho^4$, where the trivial solution loses its stability. The nats it reports "
+        "are another matter: $(x,x^2)$ is not jointly Gaussian, and they may exceed the truth.",
         wrong=[
             Wrong(
                 _as_they_are,
@@ -485,6 +500,11 @@ def first_beta(x, y):
                 _correlation_of_squares,
                 r"You return the correlation; the critical $\beta$ is asked for.",
             ),
+            Wrong(
+                _on_one_side,
+                "You gave a new column to $x$ only. Whatever $x$ is, the mean of $y$ is zero: no function "
+                "of $x$ is correlated with $y$ itself.",
+            ),
         ],
         hints=[
             r"$\mathbb E[\mathrm{He}_n(Y)\mid X]$ is $\rho^n\,\mathrm{He}_n(X)$ for a Gaussian pair. What "
@@ -496,8 +516,9 @@ def first_beta(x, y):
 The canonical functions are the Hermite polynomials of even degree, and the best pair is
 $\mathrm{He}_2(x)=x^2-1$: add $x^2$ and $y^2$. Their correlation is $\rho^2$, 0.81 for the fold of the
 chapter. The formula then reports 0.54 nats, more than the 0.41 that there are: $(x,x^2)$ is not jointly
-Gaussian, so {prf:ref}`thm-lower` doesn't apply. The correlation, and with it the onset $1/\rho^4$, is
-right; the nats aren't.
+Gaussian, so {prf:ref}`thm-lower` doesn't apply. The correlation, and with it the $1/\rho^4$ at which the
+trivial solution loses its stability, is right; the nats aren't. (The true bottleneck jumps earlier, as in
+Chapter 2: a $T$ that announces nothing but an $X$ far out pays from $1/\rho^2$ on.)
 """,
         code="""
 import numpy as np
@@ -555,13 +576,13 @@ what follows for a correlation that is seen just above it?
             r"$(1-c)\rho^2-\hat\rho\rho+c=0$ has two roots. Which of them tends to $\hat\rho$ as $c\to0$?",
         ],
         solution=r"""
-It is $(1-c)\rho^2-\hat\rho\rho+c=0$, so
-$\rho=\bigl(\hat\rho+\sqrt{\hat\rho^2-4c(1-c)}\bigr)/(2(1-c))$, the larger root. At the edge the square
-root vanishes and $\rho^2=c/(1-c)$, the weakest correlation that can be seen; below, there is no
-solution, as it should be. The code applies it to samples with $n=5d$, $d=40$, $\rho=(0.9,0.6)$. The
-first comes back to within a few hundredths of 0.9. For the second, $0.36>c/(1-c)=0.25$, but the limit
-of $\hat\rho^2$, 0.66, is close to the edge, 0.64, where the inverse is infinitely steep, and the
-estimates scatter; a sample below the edge has been set to it. Trust it well above the edge.
+It is $(1-c)\rho^2-\hat\rho\rho+c=0$, so $\rho=\bigl(\hat\rho+\sqrt{\hat\rho^2-4c(1-c)}\bigr)/(2(1-c))$,
+the larger root: the product of the two is $c/(1-c)$, and $\rho^2$ exceeds it. At the edge the square root
+vanishes and $\rho^2=c/(1-c)$, the weakest correlation that can be seen; below, there is no solution, as
+it should be. The code applies it to samples with $n=5d$, $d=40$, $\rho=(0.9,0.6)$. The first comes back
+to within a few hundredths of 0.9. For the second, $0.36>c/(1-c)=0.25$, but the limit of $\hat\rho^2$,
+0.66, is close to the edge, 0.64, where the inverse is infinitely steep, and the estimates scatter; a
+sample below the edge has been set to it. Trust it well above the edge.
 """,
         code="""
 import numpy as np
@@ -571,8 +592,8 @@ c, rho = 1 / 5, np.r_[0.9, 0.6, np.zeros(38)]
 for seed in range(3):
     x, noise = np.random.default_rng(seed).normal(size=(2, 200, 40))
     y = rho * x + np.sqrt(1 - rho**2) * noise
-    r = GaussianBottleneck.fit(x, y).correlations[:2]
-    root = np.sqrt(np.maximum(r**2 - 4 * c * (1 - c), 0))
+    r = np.maximum(GaussianBottleneck.fit(x, y).correlations[:2], np.sqrt(4 * c * (1 - c)))
+    root = np.sqrt(np.maximum(r**2 - 4 * c * (1 - c), 0))  # not below zero by rounding
     print(r.round(3), "->", ((r + root) / (2 * (1 - c))).round(3))
 answer = "(r + sqrt(r**2 - 4*c*(1-c)))/(2*(1-c))"
 """,
@@ -586,8 +607,8 @@ You are given features of two networks on 1,000 test images, ten augmented copie
 in 64 dimensions. `permutation_null` counts 41 transitions. Name three ways in which this can be wrong,
 and a control for each. Then show one of them at work, in small: below are two "networks" that share
 *nothing*, on 60 images with ten copies each. Hand in an array with a row for each of five seeds or
-more: what `permutation_null` counts on all 600 rows (`permutations=60` will do), and what it counts on
-the means over the copies.
+more: what `permutation_null` counts at the 5 % level on all 600 rows (`permutations=60` will do), and
+what it counts on the means over the copies.
 """,
         starter="""
 import numpy as np
@@ -623,14 +644,15 @@ def network(rng):
                 (
                     lambda found: bool(found[:, 1].mean() <= 1),
                     "With one row for each image next to nothing should be counted. Is the mean "
-                    "taken over the copies, separately for each image and dimension?",
+                    "taken over the copies, for each image and dimension, and are the two networks "
+                    "drawn one after the other from one generator?",
                 ),
             ],
             shape=(None, 2),
             form="an array of shape (seeds, 2)",
         ),
-        right="Several directions that don't exist, counted with confidence, and none once each image "
-        "counts once. The test was right about rows that could have come in any order; these couldn't.",
+        right="Several directions that don't exist, counted with confidence, and hardly any once each "
+        "image counts once. The test was right about rows that could have come in any order; these couldn't.",
         wrong=[
             Wrong(
                 [[0, 6], [0, 7], [1, 6], [0, 6], [0, 7]],
@@ -640,7 +662,8 @@ def network(rng):
             Wrong(
                 [[6, 6], [7, 7], [6, 6], [6, 6], [7, 7]],
                 "With one row for each image next to nothing should be counted. Is the mean taken "
-                "over the copies, separately for each image and dimension?",
+                "over the copies, for each image and dimension, and are the two networks drawn one after "
+                "the other from one generator?",
             ),
             Wrong(
                 [[0, 0], [0, 0], [0, 0], [1, 0], [0, 0]],
@@ -663,11 +686,12 @@ def network(rng):
 *Copies.* Rows aren't exchangeable: permute the images with their copies kept together, or average the
 copies first ($n=1{,}000$). That is the one shown. *Levels.* 41 tests were passed at a level each, in
 sequence: the chance of one too many is about the level, but only if the null of each step is right; run
-the whole procedure on an untrained pair and on a pair trained on permuted labels, where you know the
-count to expect. *Coordinates and scale.* With shrinkage, short directions are hidden; with scores, the
-basis matters: count with $s=0$, raw and scored, and after a random rotation. By {prf:ref}`prop-count`,
-more than $k-1$ directions also have a sound explanation: the networks share more than the class, since
-they see the same images.
+the whole procedure where you know the count to expect: with the images of one network permuted (none),
+and permuted within each class only, which leaves them nothing to share but the class ($k-1$).
+*Coordinates and scale.* With shrinkage, short directions are hidden; with scores, the basis matters:
+count with $s=0$, raw and scored, and after a random rotation. By {prf:ref}`prop-count`, more than $k-1$
+directions also have a sound explanation: the networks share more than the class, since they see the same
+images.
 """,
         code="""
 import numpy as np
@@ -727,7 +751,8 @@ QUIZ = [
         },
     ),
     Question(
-        "Which of these leave the true information curve of $(X,Y)$ as it is?",
+        "$X$ and $Y$ are jointly Gaussian, no canonical correlation is zero. Which of these leave their "
+        "true information curve as it is?",
         {
             "Cubing every coordinate of $X$": "Invertible, so nothing is lost, though the canonical "
             "correlations of the raw data change.",
@@ -739,8 +764,8 @@ QUIZ = [
             "is lost.",
             "Adding a little independent noise to $X$": "Noise can't be subtracted again: what is "
             "said about $Y$ falls.",
-            "Cutting $X$ into eight equally likely cells": "Every point of the cells lies on or below "
-            "the curve, but not on it.",
+            "Cutting $X$ into eight equally likely cells": "A cell doesn't tell where in it $X$ was: but "
+            "for the origin, its points lie below the curve.",
         },
     ),
     Question(
@@ -787,8 +812,8 @@ QUIZ = [
             "noise survive shrinkage just as well.",
             "That Ledoit and Wolf's rule chose the share, and not a person": "Their rule looks after the "
             "covariance as a whole; it knows nothing of this direction.",
-            "That it is the largest, and the others are far below it": "In the chapter, a shrunk first "
-            "correlation was large and its direction delivered nothing.",
+            "That it is the largest both with and without shrinkage": "Some direction always is. In the "
+            "chapter, a shrunk first correlation was large and its direction delivered nothing.",
         },
     ),
 ]

@@ -24,6 +24,7 @@ def _views() -> list[Views]:
         y = chance.permutation(np.arange(300) % 6)
         means, other, seen = chance.normal(size=(3, 6, 10))
         image = chance.normal(size=(300, 6)) * common
+        image[1::2] *= 1.5  # so that it matters which half is fitted
         x = 4 * means[y] + image @ seen + chance.normal(size=(300, 10))
         z = 4 * other[y] + image @ chance.normal(size=(6, 10)) + chance.normal(size=(300, 10))
         made.append((x, z, y))
@@ -82,7 +83,7 @@ def _are_open(pair: np.ndarray) -> bool:
 
 
 def _are_views(pairs: np.ndarray) -> bool:
-    return bool((pairs > 1e-9).all() and (pairs < 1e9).all())
+    return bool((pairs > 1e-15).all() and (pairs < 1e15).all())
 
 
 EXERCISES = [
@@ -91,11 +92,12 @@ EXERCISES = [
         title="A bound on R²",
         kind="derive",
         prompt=r"""
-The proposition that collapse alone makes strangers linear maps of each other is for NC1 = 0. Let the
-first view have `nc1`, let a share `omega` of the *second* view's variance lie within classes, and let
-noise not be shared. Which share of the second view's variance does the best linear map from the first
-explain at least, whatever the shape of means and noise? Find the largest bound that always holds, as a
-formula in `nc1`, `omega` and `k`. What does it guarantee for networks with NC1 = 0.01?
+The proposition that collapse alone makes strangers linear maps of each other is for NC1 = 0. Let there be
+`k` equally large classes, let the centred means of the first view span $k-1$ dimensions and its NC1 be `nc1`, let
+a share `omega` of the *second* view's variance lie within classes, and let noise not be shared. Which
+share of the second view's variance does the best linear map from the first explain at least, whatever the
+shape of means and noise? Find the largest bound that always holds, as a formula in `nc1`, `omega` and
+`k`. What does it guarantee for networks with NC1 = 0.01?
 """,
         answer=Formula(
             "(1-omega)/(1+k*nc1)", {"nc1": (0.01, 3), "omega": (0.01, 0.9), "k": (2, 50)}
@@ -112,6 +114,11 @@ formula in `nc1`, `omega` and `k`. What does it guarantee for networks with NC1 
                 "(1-omega)/(1+k*nc1/(k-1))",
                 r"You took $1/\theta_i$ at its mean, as in the symmetric model. All the noise may sit "
                 "in one direction, and the second view may put all its variance there.",
+            ),
+            Wrong(
+                "1-omega",
+                "That is for NC1 = 0, when the first view gives away the class of each image exactly. Its "
+                "own noise costs something too.",
             ),
             Wrong(
                 "(1-omega)/(1+nc1)",
@@ -186,7 +193,7 @@ def within(x, z, y):
             Wrong(
                 _with_classes,
                 "You left the class means in. Then a map that does nothing but send one set of class "
-                "means to the other explains most of the variance.",
+                "means to the other explains much of the variance.",
             ),
             Wrong(
                 _on_its_own_rows,
@@ -273,11 +280,11 @@ each of the ten classes, and its tails are no heavier than a Gaussian's. Which e
             "third says in which images it is at work.",
         ],
         solution=r"""
-*Not centred.* Then the tenth direction is the mean of the means; its correlation with a
-constant is 1, and it vanishes when the mean is subtracted. *A coordinate that hardly any image excites.*
-A few outlying images that both networks single out give a correlation near one; leave the coordinate
-out, or look at the variate: a few values are large. (With all coordinates kept that aren't constant, one
-of the chapter's own pairs has a tenth correlation far above the others'.) *A class in two parts.* If both networks split a
+*Not centred.* Then the tenth direction is the mean of the means; its correlation with a constant is 1,
+and it vanishes when the mean is subtracted. *A coordinate that hardly any image excites.* A few outlying
+images that both networks single out give a correlation near one; leave the coordinate out, or look at the
+variate: a few values are large. (With all coordinates kept that aren't constant, one of the chapter's own
+pairs has a tenth correlation far above the others'.) *A class in two parts.* If both networks split a
 class, there are eleven clusters and ten directions; plot the tenth variate of that class, which has two
 modes, and check that other classes don't move along it. *Something else that both see*, such as
 brightness or a flip of the camera: the variate varies within all classes alike, stays when class means
@@ -319,10 +326,11 @@ for letter, along in extra.items():
         title="Repair the formula",
         kind="derive",
         prompt=r"""
-In the symmetric model, let the noise be shared in part: in each direction $\varepsilon$ and
-$\varepsilon'$ have correlation $r$. Derive the critical $\beta$ as a formula in `r`, `kappa` and
-`kappa2` (for $\kappa'$). Where does it go when $\kappa$ and $\kappa'$ become large, and does that
-explain why the measured transitions begin where they do, far below the formula?
+In the symmetric model, let the noise be shared in part: in each of the $k-1$ directions of the means,
+matched between the views, $\varepsilon$ and $\varepsilon'$ have correlation $r$. Derive the critical
+$\beta$ of these directions as a formula in `r`, `kappa` and `kappa2` (for $\kappa'$). Where does it go
+when $\kappa$ and $\kappa'$ become large, and does that explain why the measured transitions begin where
+they do, far below the formula?
 """,
         answer=Formula(
             "(1+kappa)*(1+kappa2)/(1+r*sqrt(kappa*kappa2))**2",
@@ -346,6 +354,11 @@ explain why the measured transitions begin where they do, far below the formula?
                 r"The numerator is that of $1/\rho^2$ and the denominator that of $1/\rho$.",
             ),
             Wrong(
+                "(1+kappa)*(1+kappa2)/(1+r*kappa*kappa2)**2",
+                r"$\kappa$ and $\kappa'$ are ratios of variances. Which two quantities does a correlation "
+                "multiply to make a covariance?",
+            ),
+            Wrong(
                 "(1+(1-r)*kappa)*(1+(1-r)*kappa2)",
                 "You took the shared part of the noise away. It is still there, and both views can "
                 "read it off each other: it acts like signal.",
@@ -365,8 +378,10 @@ $\beta_c=\frac{(1+\kappa)(1+\kappa')}{(1+r\sqrt{\kappa\kappa'})^2}$. As $\kappa\
 $1/r^2$: two views without any classes, that see the same image. The code estimates $r$ in the untrained
 and in the trained networks, along their first nine canonical directions, as a correlation of residuals,
 and prints $-2\log r$ for the untrained ones: about where the measured mean of $\log\beta$ begins. At the
-end $r$ is smaller, and $\kappa$ so small that it hardly counts. Note that $r$ was estimated on
-directions chosen to correlate, and that a part of it is chance: a thousand images, sixty dimensions.
+end $r$ is smaller, and $\kappa$ so small that it hardly counts. So the formula can accommodate the
+beginning, which is less than an explanation: with nearly all variance within classes, $r$ is little else
+than $\rho$ itself, it was estimated on directions chosen to correlate, and a part of it is chance (a
+thousand images, sixty dimensions), as the chapter's permutation shows.
 """,
         code="""
 import numpy as np
@@ -447,7 +462,8 @@ $u=1-\eta-\frac\eta{k-1}=1-\frac{k}{k-1}\eta$, so $\tilde M'=u\,(I-\frac1k\mathb
 the label's own covariance stays what it was. Hence $C'=u^2$ times the projection, and
 $\beta_c=\frac{1+\kappa}{u^2}$. As NC1 → 0 they merge at $1/u^2>1$: what can't be predicted has a price
 that collapse doesn't lower. At $\eta=\frac{k-1}k$ labels are independent of the class, $u=0$, and there
-are no transitions. The code compares with a sample of twenty thousand, at $\eta=0.3$.
+are no transitions. (Beyond, $u<0$ and they come back: who lies too often gives himself away.) The code
+compares with a sample of twenty thousand, at $\eta=0.3$.
 """,
         code="""
 import numpy as np
@@ -471,9 +487,9 @@ answer = "(1+kappa)/(1-k*eta/(k-1))**2"
 Construct a pair of views whose class means are an exact simplex while those of $T$ are far from one
 ($\Delta_{\mathrm{ETF}}$ above 0.7), and another whose class means are nearly flat
 ($\Delta_{\mathrm{ETF}}$ above 1) while those of $T$ are an exact simplex (below 0.01). Take $\beta=10$
-and let all nine transitions of ten classes lie below it. Both views of a pair have the same moments:
-class means `simplex_etf(10, 9) * scales`, and noise with `variances` along the nine axes. Hand in
-`[[scales, variances], [scales, variances]]`, of shape $(2,2,9)$. What does a measured
+and let all nine transitions of ten classes lie below it. Both views of a pair have the same moments and
+share no noise: class means `simplex_etf(10, 9) * scales`, and noise with `variances` along the nine axes.
+Hand in `[[scales, variances], [scales, variances]]`, of shape $(2,2,9)$. What does a measured
 $\Delta_{\mathrm{ETF}}$ of $T$ say about a network, then?
 """,
         answer=Construction(
@@ -574,9 +590,9 @@ for scales, variances in answer:
         title="Two classes",
         kind="predict",
         prompt=r"""
-Let there be only two classes, $k=2$. Which of these statements still say something, in that they could
-turn out false for some network or some noise, or forbid something? Decide before you try the made-up
-features of the last exercise with $k=2$.
+Let there be only two classes, $k=2$, whose means differ. Which of these statements still say something,
+in that they could turn out false for some network or some noise, or forbid something? Decide before you
+try the made-up features of the last exercise with $k=2$.
 """,
         answer=Choice(
             [
@@ -599,13 +615,13 @@ features of the last exercise with $k=2$.
             ),
             Wrong(
                 "de",
-                "You dropped the count. It forbids something: a second correlation would show that the "
-                "views share more than the class.",
+                "Two of them, yes. Now go through the others and ask what one might measure in two networks "
+                "that would contradict each.",
             ),
             Wrong(
                 "df",
-                "You think that ranks do no harm with two classes. What do they make of two tight "
-                "clusters on a line?",
+                "Two of them, yes. Now take two ever tighter clusters on a line, and ask of each of the "
+                "others whether anything in it still moves, or might have.",
             ),
             Wrong(
                 "bdef",
@@ -781,7 +797,7 @@ QUIZ = [
         },
         {
             "That they see the same differences between two cats": "For that, class means would have to "
-            "be subtracted first. Within classes next to nothing was found.",
+            "be subtracted first. Within classes the chapter found nothing.",
             "That the contrastive loss aligns what is learnt": "Networks on shuffled labels get as much, "
             "and the proposition asks for no loss.",
             "That they would agree on test images as well": "There, the chapter's networks agreed on "
@@ -790,7 +806,7 @@ QUIZ = [
     ),
     Question(
         r"Someone reports $R^2=0.7$ between two trained networks, on test images. Which controls does the "
-        "number need before it can mean that training made them alike?",
+        "number need before it can mean that training made them see alike, and not only classify?",
         {
             "The same number for two untrained networks": "Random weights of one architecture have about "
             "that much in common.",
@@ -800,8 +816,8 @@ QUIZ = [
         {
             "More pairs, so that its interval gets shorter": "A precise number without anything to "
             "compare it with stays without meaning.",
-            "A rotation in place of the linear map": "A stricter yardstick, but untrained networks "
-            "pass it by as much.",
+            "A rotation in place of the linear map": "A stricter yardstick, but its number needs the same "
+            "comparison: untrained networks did better by it than trained ones.",
             "The same number on the training images": "There collapse makes it high, which says nothing "
             "about test images.",
         },
@@ -810,12 +826,12 @@ QUIZ = [
         r"All nine critical $\beta$ of two collapsed networks lie within three percent of 1. Someone "
         "concludes that the class means form a simplex. What do you say?",
         {
-            "Means of any shape do that, as long as they span nine dimensions": "Part 2 of the theorem: "
+            "Wrong: means of any shape do that, if they span nine dimensions": "Part 2 of the theorem: "
             r"small NC1 squeezes all $\beta_i$ against 1."
         },
         {
-            "Right: only for a simplex do all transitions coincide": "They would have to coincide in "
-            r"$\beta_i-1$, relative to one another. Near 1, everything coincides.",
+            "Right: only for a simplex do all transitions coincide": "So the means of $T$ would, if the "
+            r"$\beta_i-1$ coincided relative to one another. Features of any shape may have such a $T$.",
             "Right, provided that the clusters are Gaussian": "The theorem uses means and covariances "
             "only, and it says nothing about the shape.",
             "Wrong: an orthogonal frame would make ten transitions": "Centred, it spans nine dimensions "
@@ -829,8 +845,8 @@ QUIZ = [
             "fourth digit then counts as much as the class: the scores' NC1 stops falling."
         },
         {
-            "Scores remove outliers, on which the merging on the raw features rests": "Turn the axes, and "
-            "scores of the very same points give another answer: it is the ranks' doing.",
+            "Scores remove outliers, on which the merging on the raw features rests": "Gaussian clusters have "
+            "none, and their transitions merge on the features and stay apart from 1 on the scores.",
             "The networks hadn't collapsed far enough for ranks to separate classes": "In the proposition "
             "the noise goes to zero, and the transitions still stay above 1.",
             "Ties among the zeros of a ReLU are given random ranks in the scores": "Ties share an average "
@@ -847,8 +863,8 @@ QUIZ = [
         {
             "Their class means form a simplex too, up to rotation and scale": "Flatten the features by any "
             "invertible map: $T$ stays what it was.",
-            "Their NC1 is zero, or $T$ would have kept some of the noise": "Equal noise in all directions "
-            "will do, however large, as long as they are open.",
+            "Their NC1 is zero, or $T$ would have kept some of the noise": "Noise in one proportion to the "
+            "signal in all directions will do, however large, as long as they are open.",
             "They were trained with a contrastive loss, which $T$ reveals": "$T$ sees two moments of the "
             "features, and no loss.",
         },

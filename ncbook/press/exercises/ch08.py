@@ -47,7 +47,8 @@ def _by_class(margins: Tensor, labels: Tensor, mean: bool = False) -> Tensor:
 
 
 def _scale(weight: Tensor, features: Tensor) -> Tensor:
-    return weight.norm() * features.norm(dim=1).mean()
+    scale: Tensor = weight.norm() * features.norm(dim=1).mean()
+    return scale
 
 
 def _centred(weight: Tensor, bias: Tensor, features: Tensor, labels: Tensor) -> Tensor:
