@@ -32,5 +32,6 @@ def _figure(book: Book, profile: str, chapter: str, name: str) -> str:
             f"A page asks for the figure {name!r} of {chapter}, and there is none",
             "Correct the name in its line `% figure …`",
         )
-    # Its links to the code and to itself lead to its own chapter.
-    return found.replace('href="#', f'href="{chapter}.html#')
+    # Its links to the code and to itself lead to its own chapter. The parts of its pictures, which
+    # are named in the same way, have come along.
+    return re.sub(r'(<a\b[^>]* href=")#', rf"\1{chapter}.html#", found)
