@@ -130,7 +130,8 @@ def test_the_package_imports_only_what_it_declares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("tests", ["book", "browser", "notebook", "test"]), ("benchmarks", ["bench"])]
+    ("folder", "extras"),
+    [("tests", ["book", "browser", "notebook", "test"]), ("benchmarks", ["bench"])],
 )
 def test_tests_and_benchmarks_import_only_what_their_extras_declare(
     folder: str, extras: list[str]

@@ -34,4 +34,4 @@ def _figure(book: Book, profile: str, chapter: str, name: str) -> str:
         )
     # Its links to the code and to itself lead to its own chapter. The parts of its pictures, which
     # are named in the same way, have come along.
-    return re.sub(r'(<a\b[^>]* href=")#', rf"\1{chapter}.html#", found)
+    return re.sub(r'(<a\b[^>]* href=")#', rf"\g<1>{chapter}.html#", found)

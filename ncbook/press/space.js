@@ -25,15 +25,22 @@ function add(parent, name, attributes, text = "") {
   return node;
 }
 
-function place(point, view) {
-  const [right, up, near] = project(point, view.turn, view.tilt);
+// The middle of the picture lies halfway between the origin and the points' mean.
+function middleOf(points) {
+  return [0, 1, 2].map((axis) => points.reduce((sum, p) => sum + p[axis], 0) / points.length / 2);
+}
+
+function place(point, middle, view) {
+  const seen = point.map((value, axis) => value - middle[axis]);
+  const [right, up, near] = project(seen, view.turn, view.tilt);
   return { x: SIZE / 2 + REACH * right, y: SIZE / 2 - REACH * up, near };
 }
 
 function draw(svg, points, colours, labels, view) {
   svg.replaceChildren();
-  const origin = place([0, 0, 0], view);
-  const placed = points.map((point, index) => ({ ...place(point, view), index }));
+  const middle = middleOf(points);
+  const origin = place([0, 0, 0], middle, view);
+  const placed = points.map((point, index) => ({ ...place(point, middle, view), index }));
   placed.sort((a, b) => a.near - b.near); // the nearest last, on top
   for (const { x, y, near, index } of placed) {
     const ink = { stroke: colours[index], fill: colours[index], opacity: 0.75 + 0.25 * near };

@@ -91,11 +91,13 @@ def _body(state: Mapping[str, Any], name: str, still: str) -> str:
 def _still(state: Mapping[str, Any], name: str) -> str:
     """The first view as a picture, for where no script runs."""
     fig, ax = new_figure(height=3.6)
+    middle = np.mean(state["points"], axis=0) / 2
+    start = project(-middle, state["turn"], state["tilt"])
     for point, label, colour in zip(
         state["points"], state["labels"], state["colours"], strict=True
     ):
-        right, up, _ = project(np.array(point), state["turn"], state["tilt"])
-        ax.plot([0, right], [0, up], "-", color=colour)
+        right, up, _ = project(np.array(point) - middle, state["turn"], state["tilt"])
+        ax.plot([start[0], right], [start[1], up], "-", color=colour)
         ax.plot(right, up, "o", color=colour)
         ax.annotate(label, (right, up), xytext=(6, 6), textcoords="offset points")
     ax.set(xlim=(-1.3, 1.3), ylim=(-1.3, 1.3), aspect="equal")

@@ -114,9 +114,15 @@ def test_a_page_shows_a_figure_of_a_chapter(tmp_path: Path) -> None:
     book = Book(tmp_path)
     path = book.copy("laptop", "01-x")
     path.parent.mkdir(parents=True)
-    notebooks.save(notebook(code("figure(fig)", figure="moving")), path)
+    chapter = notebook(code("figure(fig)", figure="moving"))
+    chapter.cells[1].outputs[0].data["text/html"] += (
+        '<use xlink:href="#mark"/><a class="x" href="#y">'
+    )
+    notebooks.save(chapter, path)
     text = with_figures("Look:\n\n% figure 01-x moving\n\nSeen?", book, "laptop")
     assert '<a href="01-x.html#code-moving">' in text
+    assert '<a class="x" href="01-x.html#y">' in text
+    assert '<use xlink:href="#mark"/>' in text
     assert text.startswith("Look:\n\n<figure")
     with pytest.raises(NcbookError, match="still"):
         with_figures("% figure 01-x still", book, "laptop")

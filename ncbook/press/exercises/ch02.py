@@ -1,7 +1,6 @@
 """Exercises and quiz of chapter 2, The information bottleneck."""
 
 import numpy as np
-from scipy.special import rel_entr
 
 from ncbook import ib
 from ncbook.press.classroom import (
@@ -15,214 +14,161 @@ from ncbook.press.classroom import (
     Wrong,
 )
 
-
-def _rounds() -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Joint distributions (X, Y), encoders (T, X) and prices."""
-    chance = np.random.default_rng(0)
-    made = []
-    for xs, ys, ts, beta in ((4, 3, 2, 2.0), (5, 4, 5, 6.0), (3, 2, 3, 0.7)):
-        joint = chance.dirichlet(np.full(xs * ys, 2.0)).reshape(xs, ys)
-        made.append((joint, chance.dirichlet(np.full(ts, 2.0), size=xs).T, beta))
-    return made
+Array = np.ndarray
+BIT = np.eye(2) / 2  # p(x, y) of a fair bit and its copy
+XOR = np.array([[[0.25, 0.0], [0.0, 0.25]], [[0.0, 0.25], [0.25, 0.0]]])  # (X, Y, T)
 
 
-def _parts(joint: np.ndarray, encoder: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights (T,), decoder (T, Y) and channel (X, Y)."""
-    inputs = joint.sum(1)
-    weights = encoder @ inputs
-    return weights, encoder @ joint / weights[:, None], joint / inputs[:, None]
+def _are_encoders(codes: Array) -> bool:
+    return bool((codes >= 0).all() and np.allclose(codes.sum(1), 1, atol=1e-6))
 
 
-def _update(joint: np.ndarray, encoder: np.ndarray, beta: float) -> np.ndarray:
-    weights, decoder, channel = _parts(joint, encoder)
-    updated = weights[:, None] * np.exp(-beta * rel_entr(channel, decoder[:, None]).sum(-1))
-    normalised: np.ndarray = updated / updated.sum(0)
-    return normalised
+def _worth(encoder: Array) -> float:
+    joint = encoder @ BIT
+    return float(ib.mutual_information(joint / joint.sum()))
 
 
-def _update_without_weights(joint: np.ndarray, encoder: np.ndarray, beta: float) -> np.ndarray:
-    _, decoder, channel = _parts(joint, encoder)
-    updated = np.exp(-beta * rel_entr(channel, decoder[:, None]).sum(-1))
-    normalised: np.ndarray = updated / updated.sum(0)
-    return normalised
+def _both_say_all(codes: Array) -> bool:
+    return bool(min(map(_worth, codes)) > np.log(2) - 1e-4)
 
 
-def _update_other_way_round(joint: np.ndarray, encoder: np.ndarray, beta: float) -> np.ndarray:
-    weights, decoder, channel = _parts(joint, encoder)
-    updated = weights[:, None] * np.exp(-beta * rel_entr(decoder[:, None], channel).sum(-1))
-    normalised: np.ndarray = updated / updated.sum(0)
-    return normalised
+def _average_says_nothing(codes: Array) -> bool:
+    return _worth(codes.mean(0)) < 1e-6
 
 
-def _update_normalised_over_x(joint: np.ndarray, encoder: np.ndarray, beta: float) -> np.ndarray:
-    weights, decoder, channel = _parts(joint, encoder)
-    updated = weights[:, None] * np.exp(-beta * rel_entr(channel, decoder[:, None]).sum(-1))
-    normalised: np.ndarray = updated / updated.sum(1, keepdims=True)
-    return normalised
-
-
-def _is_distribution(joint: np.ndarray) -> bool:
+def _is_distribution(joint: Array) -> bool:
     return bool((joint >= 0).all() and abs(joint.sum() - 1) < 1e-6)
 
 
-def _given_t(joint: np.ndarray) -> float:
-    """I(X;Y|T) of a joint distribution (X, Y, T), in nats."""
-    shares = joint.sum((0, 1))
-    parts = [s * ib.mutual_information(joint[..., t] / s) for t, s in enumerate(shares) if s > 0]
-    return float(np.sum(parts))
+def _given_t(joint: Array) -> float:
+    """I(X;Y|T) of p(x, y, t)."""
+    weights = joint.sum((0, 1))
+    each = [ib.mutual_information(joint[..., t] / w) for t, w in enumerate(weights) if w > 1e-12]
+    return float(weights[weights > 1e-12] @ each)
 
 
-def _knows_more_given_t(joint: np.ndarray) -> bool:
-    return _given_t(joint) > ib.mutual_information(joint.sum(2)) + 1e-6
+def _something_is_left(joint: Array) -> bool:
+    return _given_t(joint) > 1e-3
 
 
-NO_DISTRIBUTION = "The entries of a joint distribution are not negative and sum to one."
-NOTHING_GAINED = (
-    "Here, knowing $T$ doesn't raise what $X$ and $Y$ say about each other. Look for a $T$ that "
-    "says something about the pair and nothing about either."
-)
+def _more_is_left(joint: Array) -> bool:
+    together = joint.sum(2)
+    return _given_t(joint) > ib.mutual_information(together / together.sum()) + 1e-3
+
+
+def _words() -> list[tuple[Array, Array]]:
+    """Joint distributions (X, Y), each with a word's p(x|t) (X,)."""
+    chance = np.random.default_rng(0)
+    tables = [chance.dirichlet(np.full(x * y, 0.7)).reshape(x, y) for x, y in ((4, 3), (6, 4))]
+    pairs = [(table, chance.dirichlet(np.ones(len(table)))) for table in tables]
+    narrow = np.array([0.5, 0.3, 0.2, 0, 0, 0])
+    return [*pairs, (tables[0], tables[0].sum(1)), (tables[1], narrow)]
+
+
+def _refined(joint: Array, word: Array) -> Array:
+    """p(x|t) p(y|x) (X, Y)."""
+    refined: Array = word[:, None] * joint / joint.sum(1, keepdims=True)
+    return refined
+
+
+def _split(joint: Array, word: Array) -> float:
+    return ib.stability_threshold(_refined(joint, word))
+
+
+def _split_of_silence(joint: Array, word: Array) -> float:
+    return ib.stability_threshold(joint)
+
+
+def _split_not_squared(joint: Array, word: Array) -> float:
+    return float(np.sqrt(_split(joint, word)))
+
+
+def _split_first_value(joint: Array, word: Array) -> float:
+    return 1.0
+
+
+def _split_by_all(joint: Array, word: Array) -> float:
+    """Divided by p(y) in place of p(y|t)."""
+    used = word > 0
+    matrix = _refined(joint, word)[used] / np.sqrt(np.outer(word[used], joint.sum(0)))
+    return float(1 / np.linalg.svd(matrix, compute_uv=False)[1] ** 2)
+
 
 EXERCISES = [
     Exercise(
         label="ex-02-average",
         title="Repair the argument",
-        kind="predict",
+        kind="derive",
         prompt=r"""
-“The information curve is concave: average the encoders of two codes, $p(t\mid x)=(1-\alpha)p_0(t\mid
-x)+\alpha p_1(t\mid x)$; cost and worth average, too.” What is true of the averaged encoder, for a
-fixed source? Tick all that apply, give an example in which everything is lost, and repair the argument
-with one more symbol's worth of thought.
+“The information curve is concave: average the encoders of two codes,
+$p(t\mid x)=\frac12p_0(t\mid x)+\frac12p_1(t\mid x)$; cost and worth average, too.” They don't. For a
+fair bit $X$ and $Y=X$ find two encoders that are worth $\log2$ each and whose average is worth
+nothing; hand them in as an array of shape $(2, 2, 2)$, in the order code, symbol $t$, value of $x$.
+What do cost and worth of an average do in general? Repair the argument with one more symbol's worth
+of thought.
 """,
-        answer=Choice(
+        answer=Construction(
             [
-                "its cost is at most the average of the two costs",
-                "its cost is at least the average of the two costs",
-                "its worth is at most the average of the two worths",
-                "its worth is at least the average of the two worths",
+                (
+                    _are_encoders,
+                    "For each code and each $x$ the probabilities of its symbols must sum to 1. Is "
+                    "$t$ the second axis, and $x$ the last?",
+                ),
+                (
+                    _both_say_all,
+                    r"One of the two is worth less than $\log2$ by itself: can its symbol be turned "
+                    "back into the bit?",
+                ),
+                (
+                    _average_says_nothing,
+                    "The average of the two still says something about the bit. When does a symbol "
+                    "say nothing?",
+                ),
             ],
-            "ac",
+            shape=(2, 2, 2),
+            form="an array of shape (2, 2, 2)",
         ),
-        right="Cheaper and worse: from that nothing follows for the curve. Mutual information is "
-        "convex in the channel, and averaging forgets which code was used.",
+        right="Each symbol means one thing in one code and the opposite in the other. Who isn't told "
+        "which code was used has nothing.",
         wrong=[
             Wrong(
-                "ad",
-                "Cheaper *and* better would be a free lunch. The worth is a mutual information as "
-                "well, and $p(t\\mid y)$ is linear in the encoder: does it bend the other way?",
+                [[[1, 1], [0, 0]], [[0, 0], [1, 1]]],
+                r"One of the two is worth less than $\log2$ by itself: can its symbol be turned back "
+                "into the bit?",
             ),
             Wrong(
-                "bd",
-                "Take a fair bit $X$, once sent as it is and once flipped, and average the two "
-                "encoders with one half each. What does the result say?",
+                [[[1, 0], [0, 1]], [[1, 0], [0, 1]]],
+                "The average of the two still says something about the bit. When does a symbol say "
+                "nothing?",
             ),
             Wrong(
-                "a",
-                "True, but the same argument says something about the worth: is "
-                r"$p(t\mid y)$ a linear function of the encoder?",
-            ),
-            Wrong(
-                "abcd",
-                "All four would make both equal to the averages. Try two codes that contradict each "
-                "other.",
+                [[[1, 0], [1, 0]], [[0, 1], [0, 1]]],
+                "For each code and each $x$ the probabilities of its symbols must sum to 1. Is $t$ "
+                "the second axis, and $x$ the last?",
             ),
         ],
         hints=[
-            "For a fixed input distribution, is mutual information convex or concave in the channel?",
-            r"$p(t\mid y)=\sum_x p(x\mid y)\,p(t\mid x)$: averaging encoders averages these too.",
-            "To repair it, let the receiver know which of the two codes was used.",
+            "A code that is worth everything has a symbol for each value of the bit. How many such "
+            "codes are there, with two symbols?",
+            r"The average is worth nothing if $p(t\mid x)$ is the same for both $x$.",
         ],
         solution=r"""
-Mutual information is convex in the channel for a fixed input, and $p(t\mid y)=\sum_xp(x\mid y)p(t\mid
-x)$ is linear in the encoder. So both cost and worth of the average are *at most* the averages: cheaper
-and worse, from which nothing follows. For a fair bit $X$ let $T_0=X$ and $T_1=1-X$, each worth all
-there is. Their average with $\alpha=\frac12$ says nothing. Averaged encoders forget which code was
-used. Send that along, $T=(J,T_J)$ with $J$ independent of everything, and both become exact averages.
-The code below does all this for a rare disease with an imperfect test.
+Mutual information is convex in the channel for a fixed input, and $p(t\mid y)=\sum_xp(x\mid
+y)p(t\mid x)$ is linear in the encoder. So both cost and worth of the average are *at most* the
+averages: cheaper and worse, from which nothing follows. Let $T_0=X$ and $T_1=1-X$, each worth all
+there is. Their average says nothing, because averaged encoders forget which code was used. Send that
+along, $T=(J,T_J)$, and cost and worth become exact averages, {prf:ref}`thm-curve`; it takes the
+symbols of both codes.
 """,
         code="""
 import numpy as np
 from ncbook import ib
 
-disease = np.array([0.95, 0.05])[:, None] * np.array([[0.9, 0.1], [0.1, 0.9]])
-
-
-def nats(encoder):
-    inputs = disease.sum(1)
-    return ib.mutual_information(encoder * inputs), ib.mutual_information(encoder @ disease)
-
-
-as_it_is, flipped = np.eye(2), np.eye(2)[::-1]
-mean = np.mean([nats(as_it_is), nats(flipped)], axis=0)
-averaged = nats((as_it_is + flipped) / 2)
-announced = nats(np.vstack([as_it_is, flipped]) / 2)
-print(mean, averaged, announced)
-cost, worth = np.array(averaged) <= mean + 1e-12
-answer = ("a" if cost else "b") + ("c" if worth else "d")
-""",
-    ),
-    Exercise(
-        label="ex-02-update",
-        title="One round of the equations",
-        kind="code",
-        prompt=r"""
-Write `update(joint, encoder, beta)`: the right-hand side of the self-consistent equations,
-$p(t\mid x)\propto p(t)\,e^{-\beta D(p(y\mid x)\Vert p(y\mid t))}$, for a joint distribution of shape
-$(|X|, |Y|)$ with positive entries and an encoder of shape $(|T|, |X|)$ whose columns sum to one. It
-returns the new encoder. Try to do it without looking at the chapter's.
-""",
-        starter="""
-import numpy as np
-
-
-def update(joint, encoder, beta):
-    ...
-""",
-        answer=Function(_update, _rounds),
-        right="That is the whole algorithm: repeated, it never raises the Lagrangian, as the theorem "
-        "on its descent says.",
-        wrong=[
-            Wrong(
-                _update_without_weights,
-                "The factor $p(t)$ is missing: an answer uses a symbol the more, the more it is in "
-                "use anyway.",
-            ),
-            Wrong(
-                _update_other_way_round,
-                "Your divergence has its arguments the other way round. Which of the two is averaged "
-                "over: the answer's own opinion or the symbol's?",
-            ),
-            Wrong(
-                _update_normalised_over_x,
-                "You normalised over $x$. It is the symbols that have to add up to one, for each "
-                "answer.",
-            ),
-        ],
-        hints=[
-            "Three things to compute first: $p(x)$ from the joint distribution, $p(t)$ from the "
-            r"encoder and $p(x)$, and the decoder $p(y\mid t)$.",
-            r"`encoder @ joint` has the entries $p(t,y)$. `scipy.special.rel_entr(p, q)` summed over "
-            "$y$ is the divergence; shapes $(1,X,Y)$ and $(T,1,Y)$ give all pairs at once.",
-        ],
-        solution=r"""
-The chapter's `update`, but for the line that drops symbols which have died. Every factor can be read
-off {prf:ref}`thm-equations`.
-""",
-        code="""
-import numpy as np
-from scipy.special import rel_entr
-
-
-def update(joint, encoder, beta):
-    inputs = joint.sum(1)  # p(x)
-    weights = encoder @ inputs  # p(t)
-    decoder = encoder @ joint / weights[:, None]  # p(y|t)
-    channel = joint / inputs[:, None]  # p(y|x)
-    distances = rel_entr(channel, decoder[:, None]).sum(-1)  # (T, X)
-    updated = weights[:, None] * np.exp(-beta * distances)
-    return updated / updated.sum(0)
-
-
-answer = update
+bit, same, flipped = np.eye(2) / 2, np.eye(2), np.eye(2)[::-1]
+answer = np.stack([same, flipped])
+sent_along = np.vstack([same, flipped]) / 2  # four symbols: which code, and what it says
+for encoder in (same, flipped, answer.mean(0), sent_along):
+    print(ib.mutual_information(encoder @ bit))
 """,
     ),
     Exercise(
@@ -230,52 +176,59 @@ answer = update
         title="Noise that cures nothing",
         kind="derive",
         prompt=r"""
-Deterministic labels make the curve a corner. So make them random: with probability $e$ the label is
-lost and $Y$ is “?”. At which β does a sweep find its first word? Give a formula in `e`. What is the
-information curve now, and which labels, then, give a curve that a sweep can trace?
+Deterministic labels make the information curve a corner. So make them random: with probability
+$\varepsilon$ the label $f(X)$ is lost and $Y$ is “?”. Find the curve, $\rho_{\max}^2$ and $s^*$, and
+what a sweep over β finds. Hand in the price β above which a code pays, as a formula in `eps`. Which
+labels, then, give a curve that a sweep can trace?
 """,
-        answer=Formula("1/(1-e)", {"e": (0.05, 0.9)}),
-        right="All transitions still happen at one price: losing labels makes the corner less steep "
-        "and bends nothing. What bends a curve is confusion.",
+        answer=Formula("1/(1-eps)", {"eps": (0.05, 0.9)}),
+        right="All transitions happen at this one price: the corner is still a corner, and only its "
+        "height has changed. What bends a curve is confusion, not loss.",
         wrong=[
             Wrong(
+                "1/(1-eps)**2",
+                "That would be so if a lost label were replaced by one drawn at random. Here the "
+                "receiver sees *that* it is lost. What does $I(T;Y)$ become, compared with "
+                "$I(T;f(X))$?",
+            ),
+            Wrong(
                 "1",
-                "That is the price with all labels there. With some of them lost, a word is worth "
-                "less.",
-            ),
-            Wrong("1-e", "A lost label makes words less worthwhile. Should they pay earlier?"),
-            Wrong(
-                "1/e",
-                "Check a limit: with hardly any label lost, the answer should be that of "
-                "deterministic labels.",
+                "That is the price for labels that always arrive. Now a nat that is sent is worth "
+                "less than a nat, on average.",
             ),
             Wrong(
-                "1/(1-e)**2",
-                "Squares come in for a symmetric confusion, in which the maximal correlation is "
-                r"$1-2e$. Here, compute $\rho_{\max}^2$ directly: which share of $I(X;Y)$ is left?",
+                "1-eps",
+                "That is what a nat of cost is worth. At which price β does such a bargain break "
+                "even?",
+            ),
+            Wrong(
+                "1/eps",
+                "The rarer the losses, the dearer? Try no losses at all: from which β did a code pay "
+                "then?",
             ),
         ],
         hints=[
-            "Whether the label was lost is independent of everything. What is $I(T;Y)$ in terms of "
-            "$I(T;f(X))$, for every code?",
-            "The curve is scaled in one direction. How does its slope at the origin change, and what "
-            "has that to do with β?",
+            "Whether the label was lost is independent of everything. Write $I(T;Y)$ as an average "
+            "over that coin.",
+            r"$I(T;Y)$ is a constant times $I(T;f(X))$, for every code. What does that do to the "
+            r"curve $\min(r,H(f(X)))$ and to its slope at the origin?",
         ],
         solution=r"""
-Whether the label was lost is independent of everything, so $I(T;Y)=(1-e)I(T;f(X))$ for every code: the
-curve is $(1-e)\min(r,H(f(X)))$, the same corner, less steep. $D(Wq\Vert p_Y)=(1-e)D(\cdot\Vert\cdot)$
-of the labels' distributions, so $\rho_{\max}^2=s^*=1-e$, and all transitions happen at the one price
-$1/(1-e)$. What bends a curve is confusion: rows $p(y\mid x)$ that overlap by different amounts.
+Whether the label was lost is independent of everything, so $I(T;Y)=(1-\varepsilon)I(T;f(X))$ for
+every code: the curve is $(1-\varepsilon)\min(r,H(f(X)))$, the same corner, less steep. $D(Wq\Vert
+p_Y)=(1-\varepsilon)D(\cdot\Vert\cdot)$ of the labels' distributions, so
+$\rho_{\max}^2=s^*=1-\varepsilon$, and all transitions happen at the one price $1/(1-\varepsilon)$.
+What bends a curve is confusion: rows $p(y\mid x)$ that overlap by different amounts.
 """,
         code="""
 import numpy as np
 from ncbook import ib
 
-labelled = np.eye(10)[np.arange(30) % 10] / 30  # 30 images, 10 classes
-lost = np.hstack([0.7 * labelled, np.full((30, 1), 0.01)])  # e = 0.3
+labels = np.eye(10)[np.arange(30) % 10] / 30  # 30 images, 10 classes
+lost = np.hstack([0.7 * labels, np.full((30, 1), 0.01)])  # eps = 0.3
 print(ib.onset(lost), ib.stability_threshold(lost), 1 / 0.7)
 print(ib.information_curve(lost, [1.4, 1.45, 5]).complexity)
-answer = "1/(1-e)"
+answer = "1/(1-eps)"
 """,
     ),
     Exercise(
@@ -283,42 +236,42 @@ answer = "1/(1-e)"
         title="Predict the staircase",
         kind="predict",
         prompt=r"""
-Six balanced classes in two groups of three. The answer is right with probability 0.54, another class of
-the same group 0.20 each, a class of the other group 0.02 each. Before you compute: with β rising from
-1, how many words does the best code have, one plateau after the other? And at which β would *annealing*
-notice the second change? Hand in that β, to within one per cent.
+Six balanced classes in two groups of three. The answer is right with probability 0.54, another class
+of the same group 0.20 each, a class of the other group 0.02 each. Before you compute anything: how
+many words are there at which β, which transitions are continuous, and where is annealing late? Hand in
+the β at which annealing, coming from below, first has more than two words, to half a per cent.
 """,
-        answer=Number(8.131, relative=0.01),
-        right="One word, two (the groups), and then six at once: three symmetric classes jump. The best "
-        "code has made the jump before annealing sees it.",
+        answer=Number(0.94 / 0.34**2, relative=0.004),
+        right="From two words to six, both groups at once, and later than the best code: three "
+        "symmetric classes jump.",
         wrong=[
             Wrong(
-                1 / 0.88**2,
-                "That is the *first* change: the function that the class knows best is the group, and "
-                "that is where the two words come in.",
-            ),
-            Wrong(
                 1 / 0.34**2,
-                "Nearly: within a group, functions of mean 0 are passed on with 0.54 − 0.20. But which "
-                "share of $Y$ stays in the group, and with it the conditional distribution?",
+                "Within a group the difference of the two probabilities counts, as you say; but the "
+                "functions of $Y$ live on one group only. Which share of $Y$ stays in it?",
             ),
             Wrong(
-                0.34**2 / 0.94,
-                "That is the squared correlation within a group. Which β goes with it?",
+                (0.94 / 0.34) ** 2,
+                "You took $Y$ as if it always stayed in the group. Sometimes it leaves, and then "
+                "nothing about the members gets through.",
             ),
             Wrong(
-                7.845,
-                "That is where the best code changes. Annealing follows its own branch as long as it "
-                "is a local minimum, and that is a little longer.",
+                1 / 0.88**2,
+                "That is where the *first* word appears, for the groups. Now the words are hard, and "
+                "the question is about the classes inside one.",
+            ),
+            Wrong(
+                7.8427,
+                "From there on a better code exists, and a search finds it. When does a *small* step "
+                "pay?",
             ),
         ],
         hints=[
-            "The first change belongs to the function that $Y$ knows best: the group. What are its "
-            "correlation and $1/\\rho^2$?",
-            "Given that a word means a group, which functions on its three classes are left, and by "
-            "which factor does the channel shrink them? Mind that only a part of $Y$ stays inside.",
-            "The squared correlation within a group is the square of that factor on the part that "
-            "stays, divided by its share; annealing notices at its inverse.",
+            "Once the two words are hard, each is a problem of its own: three rows of the table, the "
+            "word's own classes.",
+            r"Take a function $u$ of the three classes with mean 0. By which factor does "
+            r"$\mathbb E[u\mid Y]$ shrink it if $Y$ is in the group, and how often is it? Then "
+            r"$\beta=1/\rho_t^2$.",
         ],
         solution=r"""
 The function that the class knows best is the group, passed on with $0.94-0.06=0.88$:
@@ -327,19 +280,21 @@ $1/s^*=\beta_1$ exactly isn't proved by this, but the code finds it to all digit
 the two words are hard, functions $u$ with mean 0 are multiplied by $(0.54-0.20)/0.94$ on the 94 % of
 $Y$ that stay in the group: $\rho_t^2=0.34^2/0.94$ and $\beta=8.13$ for the split. Three symmetric
 classes jump ({prf:ref}`prop-symmetric`), both groups at once: from two words to six, at $1/s^*_t$ of
-{prf:ref}`cor-split`, before annealing sees it.
+{prf:ref}`cor-split`, 7.84, before annealing sees it.
 """,
         code="""
 import numpy as np
 from ncbook import ib
 
 group = np.kron(np.eye(2), np.full((3, 3), 0.18)) + 0.02 + 0.34 * np.eye(6)
-blocks, steps = group / 6, np.geomspace(1.2, 10, 100)
+blocks, steps = group / 6, np.geomspace(1.2, 10, 200)
 print(1 / 0.88**2, ib.onset(blocks), ib.stability_threshold(blocks))
-for way in (ib.anneal(blocks, steps), ib.information_curve(blocks, steps)):
-    print([(steps[i + 1].round(2), way.sizes[i + 1]) for i in np.flatnonzero(np.diff(way.sizes))])
-answer = ib.stability_threshold(group[:3] / 3)
-print(answer, 0.94 / 0.34**2)
+print(0.94 / 0.34**2, ib.onset(group[:3] / 3))
+up = ib.anneal(blocks, steps)
+grown = np.flatnonzero(np.diff(up.sizes))
+print([(steps[i + 1].round(2), int(up.sizes[i + 1])) for i in grown])
+two = up.encoders[np.flatnonzero(up.sizes == 2)[-1]]  # just before
+answer = ib.splitting_betas(blocks, two).min()
 """,
     ),
     Exercise(
@@ -349,38 +304,124 @@ print(answer, 0.94 / 0.34**2)
         prompt=r"""
 Draw $X$, $Y$ and $T$ as three overlapping circles, areas for nats, and read off: $I(X;Y\mid T)\le
 I(X;Y)$, since a part can't exceed the whole. Find three variables for which this is false, and hand in
-their joint distribution as an array of shape $(2, 2, 2)$, axes $X$, $Y$, $T$. Why was the inequality true
-throughout this chapter?
+their $p(x,y,t)$ as an array with the axes $x$, $y$, $t$. Why was it true throughout the chapter?
 """,
         answer=Construction(
-            [(_is_distribution, NO_DISTRIBUTION), (_knows_more_given_t, NOTHING_GAINED)],
-            shape=(2, 2, 2),
-            form="an array of shape (2, 2, 2)",
+            [
+                (_is_distribution, "These aren't probabilities: they must be ≥ 0 and sum to 1."),
+                (
+                    _something_is_left,
+                    r"Given $T$, your $X$ and $Y$ say nothing of each other: $I(X;Y\mid T)=0$, which "
+                    "no circles forbid.",
+                ),
+                (
+                    _more_is_left,
+                    r"Here $I(X;Y\mid T)$ is no larger than $I(X;Y)$. What if $T$ told how $X$ and "
+                    "$Y$ belong together?",
+                ),
+            ],
+            shape=(None, None, None),
+            form="an array with the axes x, y, t",
         ),
-        right="The overlap of all three circles would have a negative area. In this chapter $T$ depends "
-        "on $Y$ through $X$ only, and then the picture is safe.",
+        right="The area shared by all three circles would be negative here. A condition can create "
+        "dependence as well as explain it.",
         wrong=[
-            Wrong(np.full((2, 2, 2), 0.25), NO_DISTRIBUTION),
-            Wrong([[[0.5, 0], [0, 0]], [[0, 0], [0, 0.5]]], NOTHING_GAINED),
+            Wrong(
+                np.full((2, 2, 2), 1 / 8),
+                r"Given $T$, your $X$ and $Y$ say nothing of each other: $I(X;Y\mid T)=0$, which no "
+                "circles forbid.",
+            ),
+            Wrong(
+                np.eye(2)[:, :, None] * np.full(2, 0.25),
+                r"Here $I(X;Y\mid T)$ is no larger than $I(X;Y)$. What if $T$ told how $X$ and $Y$ "
+                "belong together?",
+            ),
+            Wrong(XOR * 4, "These aren't probabilities: they must be ≥ 0 and sum to 1."),
         ],
         hints=[
-            "Let $X$ and $Y$ be independent, so that there is nothing to begin with.",
-            "Choose $T$ so that it and $X$ together determine $Y$, and $T$ alone says nothing about $X$.",
+            r"Start with $I(X;Y)=0$: two independent coins. Which $T$ makes one of them known from "
+            "the other?",
+            "Let $T$ say whether the coins agree.",
         ],
         solution=r"""
 Two fair coins $X$, $Y$ and $T=X\oplus Y$: $I(X;Y)=0$, but given $T$ each coin determines the other,
 $I(X;Y\mid T)=\log2$. The overlap of all three circles would have the area $-\log2$. If $T$ depends on
-$Y$ through $X$ only, $I(X;Y)-I(X;Y\mid T)=I(T;Y)\ge0$ by {prf:ref}`prop-information`: the middle region
-is non-negative then, and the picture is safe.
+$Y$ through $X$ only, $I(X;Y)-I(X;Y\mid T)=I(T;Y)\ge0$ by {prf:ref}`prop-information`: the middle
+region is non-negative then, and the picture is safe.
 """,
         code="""
 import numpy as np
 from ncbook import ib
 
-xor = np.array([[[0.25, 0], [0, 0.25]], [[0, 0.25], [0.25, 0]]])  # (X, Y, T)
-given = np.mean([ib.mutual_information(2 * xor[..., t]) for t in (0, 1)])
-print(ib.mutual_information(xor.sum(2)), given)
-answer = xor
+answer = np.array([[[0.25, 0], [0, 0.25]], [[0, 0.25], [0.25, 0]]])  # (X, Y, T)
+given = np.mean([ib.mutual_information(2 * answer[..., t]) for t in (0, 1)])
+print(ib.mutual_information(answer.sum(2)), given)
+""",
+    ),
+    Exercise(
+        label="ex-02-split",
+        title="When a word splits, in code",
+        kind="code",
+        prompt=r"""
+Write `splits_from(joint, word)`: given $p(x,y)$ as an array of shape (X, Y) and a word's $p(x\mid t)$
+of shape (X,), return the β from which arbitrarily small splits of this word lower the Lagrangian. Some
+$p(x\mid t)$ may be zero. Use linear algebra only, nothing of `ncbook.ib`.
+""",
+        starter="""
+import numpy as np
+
+
+def splits_from(joint, word):
+    ...
+""",
+        answer=Function(_split, _words, relative=1e-4),
+        right="For the word that stands for everything this is where saying nothing becomes "
+        "unstable; for any other it is the same question, asked of a smaller problem.",
+        wrong=[
+            Wrong(
+                _split_of_silence,
+                r"This is the price for the word that stands for everything, whatever `word` is. What "
+                r"is the joint distribution of $X$ and $Y$ once $t$ was said?",
+            ),
+            Wrong(
+                _split_not_squared,
+                "Nearly: the change of both informations is quadratic in the tilt. Which power of "
+                "the correlation compares them?",
+            ),
+            Wrong(
+                _split_first_value,
+                "The largest singular value always belongs to constants. A split along a constant "
+                "is none.",
+            ),
+            Wrong(
+                _split_by_all,
+                r"Right for one word only: you divide by $p(y)$ of the whole table. Which "
+                "distribution has $Y$ once $t$ was said?",
+            ),
+        ],
+        hints=[
+            r"The smaller problem has the joint distribution $p(x\mid t)\,p(y\mid x)$. Its silence "
+            "is the word unsplit.",
+            "Divide that matrix by the roots of both its margins, having left out rows and columns "
+            "that are zero, and look at its second singular value.",
+        ],
+        solution=r"""
+By {prf:ref}`cor-split` the price is $1/\rho_t^2$, with $\rho_t$ the maximal correlation of
+$p(x\mid t)\,p(y\mid x)$, and by {prf:ref}`thm-local` that is the second singular value of this matrix
+divided by the roots of its margins. Rows with $p(x\mid t)=0$ have to go before the division.
+""",
+        code="""
+import numpy as np
+
+
+def splits_from(joint, word):
+    inside = word[:, None] * joint / joint.sum(1, keepdims=True)  # p(x|t) p(y|x)
+    inside = inside[inside.sum(1) > 0][:, inside.sum(0) > 0]
+    roots = np.sqrt(np.outer(inside.sum(1), inside.sum(0)))
+    return 1 / np.linalg.svd(inside / roots, compute_uv=False)[1] ** 2
+
+
+answer = splits_from
 """,
     ),
     Exercise(
@@ -388,76 +429,88 @@ answer = xor
         title="Another reader",
         kind="experiment",
         prompt=r"""
-Show that for any decoder $s(y\mid t)$, such as the network's own softmax,
-$I(T;Y)\ge H(Y)-\mathbb E[-\log s(Y\mid T)]$, and say when equality holds. For the networks of Chapter 1
-(`runs = profile("laptop").train("ce")`; `run.curve("train_loss")`, `run.curve("test_loss")`) compute
-this bound in nats at all measured epochs, on training and on test images. Hand in an array of shape
-(2, epochs): the mean over seeds, training images first. Before you look: can a lower bound of mutual
-information come out negative?
+Show that $I(T;Y)\ge H(Y)-\mathbb E[-\log s(Y\mid T)]$ for any decoder $s(y\mid t)$, such as the
+network's own softmax, and when equality holds. Compute this bound, in nats, for the networks of this
+chapter (`runs = profile("laptop").train("ce")`; `run.curve("train_loss")` and
+`run.curve("test_loss")` hold the expected surprise at all measured epochs). Hand in an array with a
+row for each network: the bound at the last epoch on training images, at the last epoch on test images,
+and the least that it ever is on test images.
 """,
         answer=Construction(
             [
                 (
-                    lambda a: bool((a <= np.log(10) + 1e-9).all()),
-                    "No reader gets more than $\\log 10$ nats out of ten balanced classes, and here "
-                    "some entry is larger. Is it $H(Y)$ *minus* the surprise?",
+                    lambda a: bool((a[:, 0] <= np.log(10) + 1e-9).all()),
+                    "No lower bound on $I(T;Y)$ can exceed $H(Y)$, as your first column does. Are "
+                    "these nats?",
                 ),
                 (
-                    lambda a: bool(a[0, -1] > 2.1 > a[1, -1]),
-                    "At the end the reader should know nearly all about the training images and far "
-                    "less about the others. Are the rows the right way round, and are these nats?",
+                    lambda a: bool((a[:, 0] > 2).all()),
+                    "On its training images a finished network is rarely surprised, so this bound is "
+                    "close to $H(Y)$. Did you subtract, and from what?",
                 ),
                 (
-                    lambda a: bool(a[1].min() < 0),
-                    "On test images the bound should get worse than nothing at some epoch. Did you cut "
-                    "it off at zero, or take the best epoch?",
+                    lambda a: bool((np.abs(a[:, 1] - 0.35) < 0.3).all()),
+                    "On test images the finished networks know something of the class, and far less "
+                    "than on training images. Your second column says otherwise.",
+                ),
+                (
+                    lambda a: bool((a[:, 2] < -0.1).all()),
+                    "The third column isn't the least value on the way: look at all measured "
+                    "epochs, not only at the first and the last.",
                 ),
             ],
-            shape=(2, None),
-            form="an array of shape (2, epochs)",
+            shape=(None, 3),
+            form="an array of shape (networks, 3)",
         ),
-        right="A negative lower bound: the network is then confidently wrong. The information is in its "
-        "features, and its own decoder is miscalibrated.",
+        right="A negative lower bound: on the way the networks were confidently wrong. That speaks "
+        "against this reader, and not against what the features hold.",
         wrong=[
             Wrong(
-                [[0.0, 0.1], [0.0, 3.5]],
-                "No reader gets more than $\\log 10$ nats out of ten balanced classes, and here some "
-                "entry is larger. Is it $H(Y)$ *minus* the surprise?",
+                [[0.02, 1.96, 2.85]],
+                "On its training images a finished network is rarely surprised, so this bound is "
+                "close to $H(Y)$. Did you subtract, and from what?",
             ),
             Wrong(
-                [[0.1, 0.3], [0.2, 2.28]],
-                "At the end the reader should know nearly all about the training images and far less "
-                "about the others. Are the rows the right way round, and are these nats?",
+                [[3.30, 0.49, -0.79]],
+                "No lower bound on $I(T;Y)$ can exceed $H(Y)$, as your first column does. Are these "
+                "nats?",
             ),
             Wrong(
-                [[0.1, 2.28], [0.0, 0.3]],
-                "On test images the bound should get worse than nothing at some epoch. Did you cut it "
-                "off at zero, or take the best epoch?",
+                [[2.28, 2.28, -0.5]],
+                "On test images the finished networks know something of the class, and far less than "
+                "on training images. Your second column says otherwise.",
+            ),
+            Wrong(
+                [[2.28, 0.33, -0.015]],
+                "The third column isn't the least value on the way: look at all measured epochs, not "
+                "only at the first and the last.",
             ),
         ],
         hints=[
-            r"$H(Y\mid T)=\mathbb E[-\log p(Y\mid T)]$. What is the difference to the same with $s$ in "
-            "place of $p$?",
-            "The expected surprise of the softmax is the cross-entropy that training reports, in nats; "
-            "$H(Y)$ is $\\log 10$.",
+            r"$-\log s=-\log p(y\mid t)+\log\frac{p(y\mid t)}{s(y\mid t)}$; average, and recognise a "
+            "divergence.",
+            "The classes are balanced, so $H(Y)=\\log 10$, on training and on test images. "
+            '`np.log(10) - np.array(run.curve("test_loss"))` is the bound at all measured epochs.',
         ],
         solution=r"""
 $H(Y\mid T)=\mathbb E[-\log p(Y\mid T)]=\mathbb E[-\log s(Y\mid T)]-\mathbb E\,D(p(\cdot\mid T)\Vert
 s(\cdot\mid T))$, and the divergence is non-negative: equality for calibrated decoders, $s=p(y\mid t)$.
 (It is the step in $s$ of {prf:ref}`thm-descent`.) The expected surprise is the cross-entropy that
-training reports. On training images the bound ends within a few hundredths of a nat of $\log10$: that is
-the $\delta$ of this reader's plateau. On test images it ends below what the nearest mean gets, and while
-the last training images are being forced in it falls far below zero. A decoder refitted on other held-out
-images would raise the bound.
+training reports. On training images this reader's $\delta$ at the plateau is the last training loss, a
+few hundredths of a nat at most. On test images the bound ends a little below what the nearest mean
+gets, and in the middle of training it falls below zero. The network is then confidently wrong; the
+information is in its features, and its own decoder is miscalibrated. A decoder refitted on other
+held-out images would raise the bound.
 """,
         code="""
 import numpy as np
 from ncbook.lab import profile
 
 runs = profile("laptop").train("ce")
-losses = [np.array([run.curve(f"{split}_loss") for run in runs]) for split in ("train", "test")]
-answer = np.array([(np.log(10) - loss).mean(0) for loss in losses])
-print(answer.round(2))
+bound = {s: np.log(10) - np.array([run.curve(f"{s}_loss") for run in runs]) for s in ("train", "test")}
+for split, values in bound.items():  # (networks, epochs)
+    print(split, values.mean(0).round(2))
+answer = np.stack([bound["train"][:, -1], bound["test"][:, -1], bound["test"].min(1)], axis=1)
 """,
     ),
     Exercise(
@@ -465,112 +518,113 @@ print(answer.round(2))
         title="A hundred classes",
         kind="derive",
         prompt=r"""
-CIFAR-100 has 10,000 test images, and the nearest-mean reader a hundred words. To first order, what is the
-bias of the plug-in estimate of $I(T_q;Y)$, in nats, when all cells of the table are possible? (Then: what
-is it when only five wrong answers a class are? Design an estimate whose bias is below 0.02 nats.)
+CIFAR-100 has 10,000 test images of a hundred classes. What is the bias of the plug-in estimate of
+$I(T_q;Y)$ if all cells are possible, and what if only five wrong answers a class are? Hand in the
+number of test images that would bring the first down to 0.02 nats. Then design an estimate whose bias
+is below 0.02 with the 10,000 that there are.
 """,
-        answer=Number(99**2 / 20_000, relative=0.02),
-        right="A tenth of all there is to know, $\\log 100$; and with one count a cell the expansion "
-        "itself isn't to be trusted.",
+        answer=Number(9801 / 0.04, relative=2e-3),
+        right="Twenty-odd times what there is. Better change the question than wait for the images.",
         wrong=[
             Wrong(
-                99**2 / 10_000,
-                "Twice too large: what stands below in the bias, $n$ or $2n$?",
+                10_000 / 0.04,
+                "You counted the cells. The estimate is made of three entropies, and two of their "
+                "biases go the other way.",
             ),
             Wrong(
-                (100**2 - 1) / 20_000,
-                "That counts the cells of the table. The marginals are estimated as well, and their "
-                "biases come off.",
+                9801 / 0.02,
+                r"Twice as many: look at the second derivative of $-p\log p$ and what Taylor's "
+                "formula puts in front of it.",
             ),
             Wrong(
-                99**2 / 100_000,
-                "That is for 50,000 images. How many test images are there?",
+                401 / 0.04,
+                "That is the table in which only six cells of a row are possible.",
+            ),
+            Wrong(
+                9801 / 20_000,
+                "That is the bias with the 10,000 images that there are. How many would it take?",
             ),
         ],
         hints=[
-            "The proposition in the chapter: the number of possible cells, less those of the two "
-            "marginals, plus one, over $2n$.",
-            "All cells of a table with a hundred rows and a hundred columns: "
-            "$100^2 - 100 - 100 + 1$.",
+            "How many cells, rows and columns are positive?",
+            r"The bias is $(c-a-b+1)/2m$; solve for $m$.",
         ],
         solution=r"""
-By {prf:ref}`prop-bias`, with all cells possible $(10^4-200+1)/20{,}000=0.49$ nats, a tenth of
-$H(Y)=4.6$, and the expansion itself isn't to be trusted with one count a cell. With six cells a row,
-$(600-199)/20{,}000=0.02$. Coarser readers have smaller tables: $T_q$ and $Y$ replaced by the 20
-superclasses give $361/20{,}000=0.018$, a lower bound still, for a coarser $Y$. Or use the bound of
-{prf:ref}`thm-descent` with a decoder fitted on one half of the images and evaluated on the other: its
-error is one of a mean, and its bias is downwards, to the safe side of a lower bound.
+With all cells possible $(10^4-200+1)/20{,}000=0.49$ nats, a tenth of $H(Y)=4.6$, and the expansion
+itself isn't to be trusted with one count a cell. With six cells a row, $(600-199)/20{,}000=0.02$. For
+0.02 with all cells, $9801/0.04=245{,}025$ images. Coarser readers have smaller tables: $T_q$ and $Y$
+replaced by the 20 superclasses give $361/20{,}000=0.018$, a lower bound still, for a coarser $Y$. Or
+use the bound of {ref}`ex-02-reader` with a decoder fitted on one half of the images and evaluated on
+the other: its error is one of a mean, and its bias is downwards, to the safe side of a lower bound.
 """,
         code="""
-rows = columns = 100
-answer = (rows * columns - rows - columns + 1) / (2 * 10_000)
+classes = 100
+excess = classes**2 - 2 * classes + 1
+print(excess / 20_000, (6 * classes - 2 * classes + 1) / 20_000, (20**2 - 2 * 20 + 1) / 20_000)
+answer = excess / (2 * 0.02)
 """,
     ),
     Exercise(
         label="ex-02-rotate",
         title="A test for estimators",
-        kind="experiment",
+        kind="predict",
         prompt=r"""
-Mutual information doesn't change if $T$ is mapped one to one. Turn that into a test that any estimate of
-$I(X;T)$ should pass, and put the binned one to it: cut the last features of one of Chapter 1's networks
-into cubes of width 0.1, 0.5 and 1, take the entropy of the cells in nats, rotate the features by a random
-orthogonal matrix and do it again. Hand in an array of shape (3, 2): a row for each width, before and
-after. Which of the chapter's quantities pass?
+Mutual information doesn't change if $T$ is mapped one to one. So take features and either rotate them,
+with the classifier and the class means along, or stretch their first coordinate tenfold, likewise.
+Which of these readings change in general?
 """,
-        answer=Construction(
+        answer=Choice(
             [
-                (
-                    lambda a: bool((a >= 0).all() and (a <= np.log(500) + 1e-6).all()),
-                    "The entropy of 500 images' cells lies between 0 and $\\log 500$ nats.",
-                ),
-                (
-                    lambda a: bool((a[:-1, 0] >= a[1:, 0] - 1e-9).all()),
-                    "Narrower cubes tell more images apart: the first column should not rise from "
-                    "width 0.1 to width 1. Is the order of the rows right?",
-                ),
-                (
-                    lambda a: bool(a[2, 1] > a[2, 0] + 0.3),
-                    "At width 1 the rotation should change a lot. Did you rotate the features before "
-                    "cutting them, and with an orthogonal matrix?",
-                ),
+                "the entropy of the binned features, width 1, under the rotation",
+                "the entropy of the binned features, width 1, under the stretching",
+                "$I(T_q;Y)$ with the nearest class mean, under the rotation",
+                "$I(T_q;Y)$ with the nearest class mean, under the stretching",
+                r"$I(X;T+\sigma\xi)$ with the same $\sigma$, under the rotation",
+                r"$I(X;T+\sigma\xi)$ with the same $\sigma$, under the stretching",
+                "the exact $I(X;T)$, under the stretching",
             ],
-            shape=(3, 2),
-            form="an array of shape (3, 2)",
+            "abdf",
         ),
-        right="A rotation changes nothing about the network, and the binned estimate changes: it fails. "
-        "Quantities made of distances pass rotations.",
+        right="Bins fail even the rotation, after which no reader with eyes could tell the "
+        "difference. The other two fail only where distances change, and there they should.",
         wrong=[
             Wrong(
-                [[5.0, 8.9], [4.0, 6.0], [2.0, 4.0]],
-                "The entropy of 500 images' cells lies between 0 and $\\log 500$ nats.",
+                "bdf",
+                "Stretching is right. But think of a class whose features are zero in most "
+                "coordinates: in how many bins does it lie, before it is turned and after?",
             ),
             Wrong(
-                [[2.4, 4.0], [3.0, 5.0], [6.0, 6.2]],
-                "Narrower cubes tell more images apart: the first column should not rise from width "
-                "0.1 to width 1. Is the order of the rows right?",
+                "ab",
+                "What is the nearest mean, and what can a reader with noise tell apart? Both depend "
+                "on distances. Are those the same after a stretching?",
             ),
             Wrong(
-                [[6.0, 6.0], [4.0, 4.0], [2.4, 2.4]],
-                "At width 1 the rotation should change a lot. Did you rotate the features before "
-                "cutting them, and with an orthogonal matrix?",
+                "abcdef",
+                "Rotations leave all distances alone, and isotropic noise looks the same from every "
+                "side. Which of your six needs more than distances?",
+            ),
+            Wrong(
+                "abdfg",
+                "The exact pair grants its reader unlimited resolution. Can such a reader tell the "
+                "stretched features from the others, one by one?",
             ),
         ],
         hints=[
-            'The features are `run.path["features"][-1]`, of shape (images, 64). Cells: '
-            "`torch.unique(torch.floor(h / width), dim=0, return_counts=True)`.",
-            "A random orthogonal matrix: the first factor of `torch.linalg.qr` of a Gaussian one.",
+            "Ask of each reading what it needs to know of the features: which are equal, how far "
+            "apart they are, or where they are against the axes.",
+            "Rotation keeps equality and distances. Stretching keeps equality alone.",
         ],
         solution=r"""
-Rotate the features. The network's output can be left unchanged by rotating the classifier along, so
-nothing about the network has changed. For width 1 the entropy rises: before, most coordinates of a class
-lay in one bin because of the ReLU's zeros; turned, they straddle walls. Bins fail. The exact pair passes
-all one-to-one maps (and says nothing). $T_q$ and the noisy reader pass rotations, because distances do;
-they would fail a rescaling of one coordinate, and should: that changes what a reader with isotropic
-noise, or with a ruler, can see.
+The exact pair passes all one-to-one maps (and says nothing). $T_q$ and the noisy reader pass
+rotations, because distances do; they fail a rescaling of one coordinate, and should: that changes what
+a reader with isotropic noise, or with a ruler, can see. Bins fail both. Put the chapter's own features
+to it, with widths 0.1, 0.5 and 1: at width 1 the entropy rises by some two nats as the features are
+turned. Before, most coordinates of a class lay in one bin because of the ReLU's zeros; turned, they
+straddle walls. And nothing about the network has changed, as the classifier turns along.
 """,
         code="""
-import numpy as np
 from ncbook import ib
+import numpy as np
 import torch
 from ncbook.lab import profile
 
@@ -580,10 +634,40 @@ def binned(features, width):
     return ib.entropy(counts.double().numpy() / len(features))
 
 
-h = profile("laptop").train("ce")[0].path["features"][-1]
-rotation = torch.linalg.qr(torch.randn(64, 64, generator=torch.Generator().manual_seed(0)))[0]
-answer = np.array([[binned(h, width), binned(h @ rotation, width)] for width in (0.1, 0.5, 1.0)])
-print(answer.round(2))
+def nearest_mean(features, means):
+    answers = torch.cdist(features, means).argmin(1)
+    table = np.bincount(10 * answers + path["test_labels"], minlength=100).reshape(10, 10)
+    return ib.mutual_information(table / table.sum())
+
+
+def noisy(features, noise):
+    energy = torch.cdist(features + noise, features) ** 2 / 2
+    return float(np.log(len(features)) - (energy.diagonal() + torch.logsumexp(-energy, 1)).mean())
+
+
+def exact(features):
+    _, counts = torch.unique(features, dim=0, return_counts=True)
+    return ib.entropy(counts.double().numpy() / len(features))
+
+
+path = profile("laptop").train("ce")[0].path
+h, test, means = (path[name][-1].double() for name in ("features", "test_features", "means"))
+turn = torch.linalg.qr(torch.randn(64, 64, generator=torch.Generator().manual_seed(0)))[0].double()
+noise = torch.randn(h.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+stretch = torch.eye(64, dtype=torch.float64)
+stretch[h.std(0).argmax()] *= 10  # a coordinate that is in use
+for width in (0.1, 0.5, 1.0):
+    print(width, binned(h, width), binned(h @ turn, width))
+readings = {
+    "a": (binned(h, 1.0), binned(h @ turn, 1.0)),
+    "b": (binned(h, 1.0), binned(h @ stretch, 1.0)),
+    "c": (nearest_mean(test, means), nearest_mean(test @ turn, means @ turn)),
+    "d": (nearest_mean(test, means), nearest_mean(test @ stretch, means @ stretch)),
+    "e": (noisy(h, noise), noisy(h @ turn, noise @ turn)),
+    "f": (noisy(h, noise), noisy(h @ stretch, noise)),
+    "g": (exact(h), exact(h @ stretch)),
+}
+answer = "".join(letter for letter, (one, other) in readings.items() if abs(one - other) > 1e-3)
 """,
     ),
     Exercise(
@@ -591,147 +675,172 @@ print(answer.round(2))
         title="How wrong at most",
         kind="derive",
         prompt=r"""
-A stationary code fails its certificate: $\min_q\,[D(q\Vert q_t)-\beta D(Wq\Vert Wq_t)]=-\eta$. Bound how
-much better the best code can be. Then take the rare disease ($X=1$ with probability 0.05, $Y$ is $X$
-flipped with probability 0.1) at $\beta=3$, and saying nothing. Using that the average of the symbols'
-$q_t$ is the prior, sharpen the bound: with $h(q)$ the height above the tangent, a code gains at most
-$0.05\max_q\,(-h(q)/q)$. How many nats is that, to within two per cent? Compare with what can truly be gained.
+A stationary code fails its certificate: $\min_q\,[D(q\Vert q_t)-\beta D(Wq\Vert Wq_t)]=-\eta$. Bound
+how much better the best code can be. Apply the bound to saying nothing about the rare disease at
+$\beta=3$ ($X=1$ with probability 0.05, and $Y$ is $X$ flipped with probability 0.1). Then sharpen it:
+the average of the $q_t$ must be the prior. Hand in the sharpened bound in nats, to one per cent, and
+compare it with what can be gained in truth.
 """,
-        answer=Number(0.0694, relative=0.02),
-        right="The plain bound is some thirty times what can be gained; using the prior leaves half as much "
-        "again as the truth.",
+        answer=Number(0.0694, relative=0.01),
+        right="Within a factor of two of the truth, and certified without knowing any better code: "
+        "a symbol that speaks almost surely of illness can't be used often.",
         wrong=[
             Wrong(
-                0.0,
-                "At this β a first word pays already: silence is a local minimum and not the best code.",
-            ),
-            Wrong(
                 1.384,
-                "That is the depth below the tangent, $\\eta$ itself. A symbol that speaks almost surely "
-                "of illness can't be used often.",
+                "This is the bound before sharpening: a code would have to use the best symbol all "
+                "the time. How often can it, if the average is the prior?",
             ),
             Wrong(
-                0.05,
-                "That is the prior. It is multiplied by the steepest fall of the height, not by 1.",
+                0.04655,
+                "That is what the best code gains in truth. A bound has to come from the certificate "
+                "alone, without knowing that code.",
+            ),
+            Wrong(
+                -0.0694,
+                "Right but for its sign: the height above the tangent is negative, and the gain is "
+                "what it lacks.",
             ),
         ],
         hints=[
-            "Write $h(q)=D(q\\Vert p_X)-\\beta D(Wq\\Vert p_Y)$; for a binary $X$ it is a function of one "
-            "number on a grid.",
-            "A code gains $-\\sum_t w_t h(q_t)$ with $\\sum_t w_t q_t = 0.05$. Bound $-h(q)$ by a multiple of "
-            "$q$.",
+            r"For the silent code, the height above the tangent is $h(q)=D(q\Vert p_X)-\beta D(Wq\Vert "
+            r"p_Y)$, and a code gains $-\sum_tw_th(q_t)$. Without a thought for the prior that is at "
+            r"most $\eta$.",
+            r"With $\kappa=\max_q-h(q)/q$ each symbol gains at most $\kappa q_t$. What is "
+            r"$\sum_tw_tq_t$?",
         ],
         solution=r"""
 For any code $\sum_tw_t\phi_\beta(q'_t)\ge\sum_tw_t(a\cdot q'_t-\eta)=a\cdot p_X-\eta$: the best code is
-better by at most $\eta$. But a symbol that speaks almost surely of illness can't be used often. With
-$h(q)$ the height above the tangent and $\kappa=\max_q-h(q)/q$, a code gains
-$-\sum_tw_th(q_t)\le\kappa\sum_tw_tq_t=0.05\,\kappa$ nats. (The average of the $q_t$ is the prior; that is
-all that was used. Any plane through the point at $p_X$, not only the tangent, gives such a bound, and the
-best of them gives the envelope.) The code prints all three: $\eta$, the sharper bound, and what the best
-code gains.
+better by at most $\eta$, for the disease 1.38 nats, where 0.047 can be gained. But a symbol that speaks
+almost surely of illness can't be used often. With $h(q)$ the height above the tangent and
+$\kappa=\max_q-h(q)/q$, a code gains $-\sum_tw_th(q_t)\le\kappa\sum_tw_tq_t=0.05\,\kappa$, 0.069 nats.
+(The average of the $q_t$ is the prior; that is all that was used. Any plane that lies below
+$\phi_\beta$ gives such a bound, and the best of them, at $p_X$, is the envelope.)
 """,
         code="""
+from ncbook import ib
 import numpy as np
 from scipy.special import rel_entr
-from ncbook import ib
 
-rare, beta = 0.05, 3.0
-disease = np.array([1 - rare, rare])[:, None] * np.array([[0.9, 0.1], [0.1, 0.9]])
-q1 = np.linspace(0, 1, 4001)
-line = np.stack([1 - q1, q1], axis=1)
-moved = line @ (disease / disease.sum(1)[:, None])
-height = rel_entr(line, disease.sum(1)).sum(-1)
-height -= beta * rel_entr(moved, disease.sum(0)).sum(-1)
-answer = rare * (-height[1:] / q1[1:]).max()
-print(-height.min(), answer, -ib.information_curve(disease, [beta]).objective)
+rare, flip, beta = 0.05, 0.1, 3.0
+noise = np.array([[1 - flip, flip], [flip, 1 - flip]])
+prior = np.array([1 - rare, rare])
+q = np.linspace(0, 1, 10_001)
+line = np.stack([1 - q, q], axis=1)
+height = rel_entr(line, prior).sum(1) - beta * rel_entr(line @ noise, prior @ noise).sum(1)
+print(-height.min(), -ib.information_curve(prior[:, None] * noise, [beta]).objective[0])
+answer = rare * (-height[1:] / q[1:]).max()
 """,
     ),
 ]
 
 QUIZ = [
     Question(
-        "A deterministic network maps every training image to a different feature. What is $I(X;T)$ on "
-        "the training set?",
+        "Computed exactly, a code $T$ of $X$ costs 0.5 nats and is worth 0.6. What do you conclude?",
         {
-            r"$\log n$, whatever training did": "Each image keeps its name. The exact pair sees no "
-            "compression, and no collapse either."
+            r"$T$ depends on $Y$ by another way than through $X$": "Otherwise $I(T;Y)\\le I(X;T)$: "
+            "data processing needs exactly that."
         },
         {
-            "It falls as the network collapses": "As long as no two features coincide exactly, nothing is "
-            "lost, however close they lie.",
-            r"$\log k$, after collapse": "That is the *label's* entropy; features of one class are near "
-            "one another and still different.",
-            "It depends on the width of the layer": "One-to-one is one-to-one in any width.",
-        },
-    ),
-    Question(
-        r"β is the price that the bottleneck is willing to pay. What is the best code at $\beta = 0.9$?",
-        {
-            "One that says nothing": "A nat that says at most a nat about $Y$, paid with more than it is "
-            "worth: no code pays below 1."
-        },
-        {
-            "One that sends the most likely class": "A constant message has no cost and no worth: it says "
-            "nothing, too, but it isn't about likelihood.",
-            "Nine tenths of a good code": "Randomising a code doesn't make it pay.",
-            "It depends on how noisy the labels are": "Below 1 it doesn't: no code is worth more than it "
-            "costs.",
+            "It lies on the steep part of the information curve": "The curve nowhere has a slope "
+            "above 1: no nat is worth more than it costs.",
+            "It was chosen at random, and random codes are cheap": "Random codes lose more, not "
+            "less: they lie below the curve.",
+            "Its informations were taken in different units": "Both are in nats, and computed "
+            "exactly. The inequality itself must have lost its ground.",
         },
     ),
     Question(
-        "Annealing follows a solution as β grows. What can it miss?",
+        "What does the iteration of the self-consistent equations guarantee?",
         {
-            "That another code has become better long before its own stops being a local minimum": "As for "
-            "the rare disease: silence is stable and wrong.",
-            "A jump to several new words at once, until its branch becomes unstable": "Symmetric classes "
-            "appear together, and the sweep is late.",
+            "The Lagrangian never rises": "Each round minimises one function of three arguments, one "
+            "at a time.",
+            "Whatever it converges to satisfies the equations": "Every limit point does, if it is a "
+            "minimum or not.",
         },
         {
-            "Nothing, if its steps are small enough": "Small steps follow a branch well. They don't leave "
+            "It ends at the best code if the start was positive": "A positive start avoids frozen "
+            "zeros. Stationary points that aren't the best remain.",
+            "A symbol that has died comes back when it would pay": "The update multiplies: a zero "
+            "stays a zero.",
+            "From all starts it ends at the same code": "The function isn't convex in all three "
+            "arguments together.",
+        },
+    ),
+    Question(
+        r"At some β a search finds a code with $\mathcal L_\beta=-0.1$. Annealing, from below, still "
+        "says nothing. What follows?",
+        {
+            "The better code isn't close to silence, or a word of it is rare": "Silence is a local "
+            "minimum there: a transition of first order has been passed."
+        },
+        {
+            "Annealing hasn't been iterated for long enough": "It sits in a local minimum. More "
+            "rounds leave it there.",
+            "The search is wrong: silence is stable at this β": "Stable against small steps only. A "
+            "code with a negative Lagrangian beats silence, whatever its distance.",
+            r"β is above $1/\rho_{\max}^2$, so that silence is unstable": "Then annealing would have "
+            "left it.",
+        },
+    ),
+    Question(
+        "A piece of the information curve is straight. What does a sweep over β find of it?",
+        {
+            "Its ends, and nothing in between": "At one price all its points are equally good, at "
+            "every other price one end is better."
+        },
+        {
+            "All its points, in equal steps of cost": "That would take a slope that changes along "
             "it.",
-            "That its own Lagrangian rises": "It never does along the iteration; that is a theorem.",
+            "Its middle, at the price that is the slope's inverse": "At that price nothing singles "
+            "out the middle.",
+            "Nothing, since the curve isn't concave there": "A straight piece is concave; it isn't "
+            "strictly so.",
         },
     ),
     Question(
-        "Where does a perfectly collapsed network sit in the plane of complexity and relevance, read by its "
-        "nearest class mean, on balanced training data?",
+        "All training images have different features. The exact $I(X;T)$ is $\\log n$ from the first "
+        "epoch to the last. What does this say about compression?",
         {
-            r"At $(\log k, \log k)$, the corner of the curve": "It names the class and nothing else: all "
-            "that is worth keeping, and no nat more."
+            "Nothing: it grants its reader unlimited resolution": "However close two features come, "
+            "such a reader tells them apart."
         },
         {
-            r"At $(\log n, \log k)$": "That is a reader who tells images apart. The nearest mean can't.",
-            r"At $(0, 0)$, everything is compressed": "The class is still there.",
-            "To the left of the corner, since collapse compresses": "Left of it relevance would have to "
-            "fall, for no code is worth more than it costs.",
-        },
-    ),
-    Question(
-        "A published information plane shows $I(X;T)$ rising and then falling, estimated by binning. What "
-        "has to be asked first?",
-        {
-            "What the same figure looks like with other widths of the bins, and after a rotation": "If these "
-            "change it, it shows the bins."
-        },
-        {
-            "How many layers the network has": "The estimate can be wrong for any number of them.",
-            "Whether the activations saturate": "A good question and not the first: a fall that goes away "
-            "with another width needs no explanation.",
-            "Nothing: mutual information can be computed from samples": "Of continuous features it can only "
-            "be estimated, and this estimate depends on a ruler.",
+            "The network doesn't collapse its classes": "It may collapse to within a millionth. Only "
+            "exact equality would show.",
+            "The network memorises its training images": "The untrained network has the same value.",
+            "Compression takes place in the test set only": "Nothing of the kind was measured.",
         },
     ),
     Question(
-        "Why is the information curve concave?",
+        "A published plot shows the entropy of binned features rising and then falling. What is needed "
+        "before it shows that a network “compresses”?",
         {
-            "Two codes can be mixed by a coin whose result is sent along": "Cost and worth then average "
-            "exactly; one more symbol's worth of thought."
+            "The width of a bin compared with the distances between features": "With another width "
+            "the same features show no fall, or only a rise.",
+            "The same plot after the features were rotated": "Nothing about the network changes then, "
+            "so a statement about it shouldn't.",
         },
         {
-            "Averaging two encoders averages their cost and worth": "It doesn't: the average forgets which "
-            "code was used.",
-            "Mutual information is concave in the encoder": "For a fixed input it is convex.",
-            "Because Blahut–Arimoto converges": "It converges on other curves too, to local minima.",
+            "More training images, until the bias is below the fall": "Training images are the whole "
+            "population here. The reading depends on the ruler, not on the sample.",
+            "A logarithm to the base 2, as entropy is measured in bits": "A unit changes no shape.",
+            "The accuracy on test images at the same epochs": "Interesting, but it says nothing about "
+            "what the bins measure.",
+        },
+    ),
+    Question(
+        "The features of a training set sit exactly at the corner $I(X;T)=I(T;Y)=H(Y)$. What is known "
+        "of their geometry?",
+        {
+            "Equal within a class, different between classes": "And that is all: where the points "
+            "are, no information can see."
+        },
+        {
+            "The class means form a simplex ETF": "Ten points on a line are at the corner as well.",
+            "NC1 and NC2 are zero, NC3 is left open": "NC1 is zero. The lengths and angles of NC2 are "
+            "beyond the plane.",
+            "Classes are as far apart as they can be": "Information knows equal and different, and no "
+            "distances.",
         },
     ),
 ]
