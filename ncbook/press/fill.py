@@ -73,7 +73,12 @@ def _beginning(cells: list[NotebookNode], place: int) -> int:
 
 def _anchor(figure: str) -> NotebookNode:
     text = f'<span id="code-{figure}"></span>'
-    cell: NotebookNode = new_markdown_cell(text)  # type: ignore[no-untyped-call]
+    return _prose(text, f"code-{figure}"[:64])
+
+
+def _prose(text: str, name: str) -> NotebookNode:
+    # nbformat's own names differ each time, and what differs is built again.
+    cell: NotebookNode = new_markdown_cell(text, id=name)  # type: ignore[no-untyped-call]
     return cell
 
 
@@ -84,7 +89,7 @@ def _filled(cell: NotebookNode, edition: Edition) -> list[NotebookNode]:
     what, number = call.groups()
     if what == "exercise":
         text = exercise_markdown(number, find(number), solved=edition == "instructor")
-        return [new_markdown_cell(text)]  # type: ignore[no-untyped-call]
+        return [_prose(text, cell.id)]
     return [_quiz(cell, number)]
 
 

@@ -166,7 +166,8 @@ from ncbook import ib
 
 bit, same, flipped = np.eye(2) / 2, np.eye(2), np.eye(2)[::-1]
 answer = np.stack([same, flipped])
-sent_along = np.vstack([same, flipped]) / 2  # four symbols: which code, and what it says
+# Four symbols: which code was used, and what it says.
+sent_along = np.vstack([same, flipped]) / 2
 for encoder in (same, flipped, answer.mean(0), sent_along):
     print(ib.mutual_information(encoder @ bit))
 """,
@@ -507,9 +508,10 @@ import numpy as np
 from ncbook.lab import profile
 
 runs = profile("laptop").train("ce")
-bound = {s: np.log(10) - np.array([run.curve(f"{s}_loss") for run in runs]) for s in ("train", "test")}
-for split, values in bound.items():  # (networks, epochs)
-    print(split, values.mean(0).round(2))
+bound = {}  # each (networks, epochs)
+for split in ("train", "test"):
+    bound[split] = np.log(10) - np.array([run.curve(f"{split}_loss") for run in runs])
+    print(split, bound[split].mean(0).round(2))
 answer = np.stack([bound["train"][:, -1], bound["test"][:, -1], bound["test"].min(1)], axis=1)
 """,
     ),
@@ -554,7 +556,7 @@ With all cells possible $(10^4-200+1)/20{,}000=0.49$ nats, a tenth of $H(Y)=4.6$
 itself isn't to be trusted with one count a cell. With six cells a row, $(600-199)/20{,}000=0.02$. For
 0.02 with all cells, $9801/0.04=245{,}025$ images. Coarser readers have smaller tables: $T_q$ and $Y$
 replaced by the 20 superclasses give $361/20{,}000=0.018$, a lower bound still, for a coarser $Y$. Or
-use the bound of {ref}`ex-02-reader` with a decoder fitted on one half of the images and evaluated on
+use the bound of {ref}`Another reader <ex-02-reader>` with a decoder fitted on one half of the images and evaluated on
 the other: its error is one of a mean, and its bias is downwards, to the safe side of a lower bound.
 """,
         code="""
