@@ -30,7 +30,7 @@ def laptop_book(tmp_path_factory: pytest.TempPathFactory) -> "Book":
     from ncbook.press.execute import execute
 
     book = copy_book(tmp_path_factory.mktemp("laptop"))
-    execute(book, "laptop")
+    execute(book, "laptop", jobs=2)
     return book
 
 
