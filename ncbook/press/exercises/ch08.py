@@ -76,17 +76,23 @@ def _features_as_they_are(weight: Tensor, bias: Tensor, features: Tensor, labels
     return least / _scale(weight - weight.mean(0), features)
 
 
+def _rows_as_they_are(weight: Tensor, bias: Tensor, features: Tensor, labels: Tensor) -> Tensor:
+    least = _by_class(_margins(weight, bias, features, labels), labels)
+    return least / _scale(weight, features - features.mean(0))
+
+
 EXERCISES = [
     Exercise(
         label="ex-08-nowhere",
         title="A margin from nowhere",
         kind="experiment",
         prompt=r"""
-Somebody reports normalised margins that are higher than yours, from the same network on the same images.
-No feature has moved and no decision differs. Find two ways to raise $\bar\gamma_{ij}$ of a given network
-without changing anything that it does. By which factor can each of them raise the margins of this
-chapter's networks, `profile("laptop").train("ce")`, at their last epoch? Hand in a row for each seed: the
-factor by way of $W$, the factor by way of the features.
+Somebody reports normalised margins that are higher than yours, from the same network on the same
+images. Nothing was trained any further and no decision differs. Find two ways to raise
+$\bar\gamma_{ij}$ of a given network by a shift alone, one of $W$ and one of the features, without
+changing anything that it does. By which factor can each of them raise the margins of this chapter's
+networks, `profile("laptop").train("ce")`, at their last epoch? Hand in a row for each seed: the factor
+by way of $W$, the factor by way of the features.
 """,
         answer=Construction(
             [
@@ -115,7 +121,7 @@ factor by way of $W$, the factor by way of the features.
             form="an array of shape (seeds, 2)",
         ),
         right="Weight decay has done the one already; the other is the part that all features share, "
-        "which tells no classes apart. Centre both, and nobody can raise a margin for free.",
+        "which tells no classes apart. Centre both, and no shift can raise a margin any more.",
         wrong=[
             Wrong(
                 [[1.0, 0.89], [1.0, 0.88], [1.0, 0.88]],
@@ -146,6 +152,9 @@ normalising. Centring $W$ brings nothing here, as weight decay has already done 
 brings an eighth or so: with a last ReLU, features have a common part that tells no classes apart. The
 ceiling $\sqrt k/(k-1)$ stays where it is. The common part was larger earlier, so some of the growth in the
 text, about a third, is that part going away. The verdicts stay.
+
+(Shifts aren't all. $h\mapsto Ah$ with $W\mapsto WA^{-1}$ changes no logit either, for any invertible $A$, and may
+change the product of the lengths: centring doesn't close that loophole.)
 """,
         code="""
 from ncbook.lab import profile
@@ -177,8 +186,8 @@ def margins(weight, bias, features, labels):
     ...
 """,
         answer=Function(_centred, _nets),
-        right="It compares networks and epochs as they behave, and not as they happen to be written "
-        "down.",
+        right="Where the origin of the features lies, and what all rows of $W$ have in common, is a "
+        "matter of writing a network down. Neither counts any more.",
         wrong=[
             Wrong(
                 _as_in_the_chapter,
@@ -199,6 +208,11 @@ def margins(weight, bias, features, labels):
                 "One loophole is closed, that of $W$. The other is still open: shift the features "
                 "far away, and correct the bias, and your margins shrink.",
             ),
+            Wrong(
+                _rows_as_they_are,
+                "One loophole is closed, that of the features. The other is still open: add a long "
+                "vector to all rows of $W$, and your margins shrink.",
+            ),
         ],
         hints=[
             "The margins themselves don't need any centring: neither trick changes a logit "
@@ -208,8 +222,10 @@ def margins(weight, bias, features, labels):
         ],
         solution=r"""
 The numerator sees logits only, and logit differences survive both tricks. The denominator is made of
-centred things, which one vector can't move. `MarginStatistics` gives the numerator for data that don't fit
-into memory. What is left free is a scale for $W$ and one for the features, and these cancel.
+centred things, which one vector can't move. `MarginStatistics` gives the numerator for data that don't
+fit into memory. A scale for $W$ and one for the features cancel as well. What isn't taken care of is a
+stretch of the feature space, $h\mapsto Ah$ and $W\mapsto WA^{-1}$, which changes no logit and may
+change both lengths.
 """,
         code="""
 import torch
@@ -231,12 +247,13 @@ answer = margins
         title="A control by another network",
         kind="experiment",
         prompt=r"""
-Twins are one control for regression to the mean. Here is another: choose the support vectors by *another*
-network, of another seed, at the same epoch, and follow these images in the first. What do you predict for
-their distance at the epoch of the choice, if being on the edge is a property of the image, and what if it
-is an accident of the moment? Measure it on `profile("laptop").train("ce")` at the first measured epoch at
-which all networks have once been without a mistake. Hand in a table: row $a$, column $b$ is the mean
-distance to its class mean, in network $a$, of the images that $b$ chose, over that of all images.
+Twins are one control for regression to the mean. Here is another: choose the support vectors by
+*another* network, of another seed, at the same epoch, and follow these images in the first. What do you
+predict for their distance at the epoch of the choice, if being on the edge is a property of the image,
+and what if it is an accident of the moment? Measure it on `profile("laptop").train("ce")` at the first
+measured epoch by which every network has been without a mistake at least once. Hand in a table: row
+$a$, column $b$ is the mean distance to its class mean, in network $a$, of the images that $b$ chose,
+over that of all images.
 """,
         answer=Construction(
             [
@@ -339,8 +356,8 @@ does that explain?
         wrong=[
             Wrong(
                 "log(c)/(1+c)",
-                "The sign. For $c>1$ the first sample has the larger multiplier: does that need a "
-                "larger margin or a smaller one?",
+                "For $c>1$ the first sample has the larger multiplier: does that need a larger margin "
+                "than the second's, or a smaller one?",
             ),
             Wrong(
                 "0",
@@ -363,12 +380,15 @@ does that explain?
             r"\approx e^{-m_i}$. Far out this has to point nearly to $(1,0)$, which fixes $m_2-m_1$.",
         ],
         solution=r"""
-Both margins of $v=(1,0)$ are 1, and $(1,0)=\frac{c}{1+c}z_1+\frac1{1+c}z_2$ with positive multipliers: that
-is the SVM. At a minimiser of $J_\lambda$, $v$ is a positive multiple of $p_1z_1+p_2z_2$ with
-$p_i=1/(1+e^{m_i})\approx e^{-m_i}$. Far out this has to point nearly to $(1,0)$, which takes
-$p_1\approx c\,p_2$, so $m_2-m_1\approx\log c$. And $m_2-m_1=-(1+c)v_2$: so $v_2\to-\frac{\log c}{1+c}$ while
-$v_1\to\infty$. For $c=2$ that is a fixed distance of 0.231 from the ray, and an angle of about
-$0.231/\lVert v\rVert$.
+Both margins of $v=(1,0)$ are 1, and $(1,0)=\frac{c}{1+c}z_1+\frac1{1+c}z_2$ with positive multipliers:
+that is the SVM. At a minimiser of $J_\lambda$, $v$ is a positive multiple of $p_1z_1+p_2z_2$ with
+$p_i=1/(1+e^{m_i})$. So $v_2$ has the sign of $p_1-c\,p_2$, while $m_2-m_1=-(1+c)v_2$ has the other
+sign. As soon as both margins are positive, $\frac12e^{m_2-m_1}\le p_1/p_2\le2e^{m_2-m_1}$. If $v_2>0$,
+then $c<p_1/p_2\le2e^{-(1+c)v_2}$; if $v_2<0$, then $c>p_1/p_2\ge\frac12e^{(1+c)|v_2|}$. Either way
+$(1+c)|v_2|\le\log2+|\log c|$: a bounded distance. Both margins tend to infinity, so
+$p_i\approx e^{-m_i}$; and as $v_1\to\infty$ with $v_2$ bounded, $v$ points nearly to $(1,0)$, which
+takes $p_1\approx c\,p_2$, that is, $m_2-m_1\to\log c$ and $v_2\to-\frac{\log c}{1+c}$. For $c=2$ that
+is a fixed distance of 0.231 from the ray, and an angle of about $0.231/\lVert v\rVert$.
 
 In the second pair both margins of $(1,0)$ are again 1, but $(1,0)=1\cdot z_1+0\cdot z_2$: a support vector
 with multiplier zero. Now $v_2/v_1=p_2/(p_1+p_2)\approx e^{-v_2}$ for large $v_2$, since $m_2-m_1=v_2$:
@@ -437,7 +457,7 @@ the network maximises its margin”?
 $\log N=\log(50{,}000\cdot9/\log2)\approx13.4$, so $\gamma^*\rho$ must be 134 ({prf:ref}`thm-path`). The
 upper bound is $\gamma^*\rho\le\sqrt{2(k-1)\gamma^{*2}+\ell^2}$, so
 $\ell\ge\sqrt{134^2-18\gamma^{*2}}\approx134$ unless $\gamma^*$ is large: λ at most $e^{-134}\approx10^{-58}$
-(by the lower bound, a guarantee proper asks for $\ell$ larger by some 20), and $10^{58}$ steps of descent.
+(by the lower bound, a guarantee proper asks for $\ell$ larger by 20 or more), and $10^{58}$ steps of descent.
 `regularised_ce` gives up before.
 
 The guarantee is for the worst data; the path on the networks' features does better. But the conclusion
@@ -458,11 +478,12 @@ answer = level / np.log(10)
         title="Repair the argument",
         kind="derive",
         prompt=r"""
-“Any decreasing loss of the margins that tends to zero leads to the SVM: to make the loss small, the least
-margin has to be large.” Find the step of the proof about the regularisation path that fails for a
-polynomial tail such as $(1+m)^{-1}$, $m\ge0$. How far off is the direction? Two classes in the plane, margins
-$v\cdot z$ as in the exercise on rates, one sample $z_1=(1,0)$ and a hundred copies of $z_2=(1,1)$: hand in
-the angle between the limit of $v$'s direction and the SVM, in degrees.
+“Any decreasing loss of the margins that tends to zero leads to the SVM: to make the loss small, the
+least margin has to be large.” Find the step of the proof about the regularisation path that fails for a
+polynomial tail such as $(1+m)^{-1}$, $m\ge0$. How far off is the direction? Two classes in the plane,
+margins $v\cdot z$ as in the exercise on rates, one sample $z_1=(1,0)$ and a hundred copies of
+$z_2=(1,1)$: hand in the angle between the limit of $v$'s direction on that path and the SVM, in
+degrees.
 """,
         answer=Number(43.92, absolute=0.3),
         right="Nearly half a right angle: a hundred easy samples outvote the one that decides. With an "
@@ -579,15 +600,15 @@ answer = "(2/(n1+n2))**(1/4)/sqrt(2)"
         title="How cross-entropy ends",
         kind="predict",
         prompt=r"""
-Thirty samples of three classes. For which of these does $\lVert W_\lambda\rVert$ grow without bound as
-$\lambda\to0$? Decide first, then try it with `regularised_ce`.
+Thirty samples of three classes, and no bias. For which of these does $\lVert W_\lambda\rVert$ grow
+without bound as $\lambda\to0$? Decide first, then try it with `regularised_ce`.
 """,
         answer=Choice(
             [
-                "Three clouds in the plane, far apart from one another",
+                "Three small clouds in the plane, at the corners of a triangle around the origin",
                 "The same, and one of the points occurs once more, under another class",
                 "The same clouds, with some labels exchanged between the first two",
-                "The same clouds, with all labels shuffled",
+                "The same clouds, with all labels shuffled at random",
                 "Thirty random points in forty dimensions, all labels shuffled",
             ],
             "abce",
@@ -716,10 +737,10 @@ QUIZ = [
         },
     ),
     Question(
-        "With ever smaller weight decay the classifier on certain features gets longer and longer. "
-        "What is certain?",
+        "With ever smaller weight decay the classifier on certain features grows without bound. What "
+        "is certain?",
         {
-            "There is a classifier, not zero, that gives no sample a negative margin": "That is "
+            "Some classifier, its rows not all equal, gives no sample a negative margin": "That is "
             "$g\\ge0$: some pairs may be told apart while others are not."
         },
         {
