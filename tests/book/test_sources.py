@@ -86,3 +86,14 @@ def test_a_chapter_calls_for_its_exercises_in_order_and_for_its_quiz(chapter: st
     assert code(chapter).count(f'quiz("{digits}")') == 1
     assert "{exercise}" not in prose(chapter)
     assert "{solution}" not in prose(chapter)
+
+
+@chapters
+def test_no_verdict_is_hidden(chapter: str) -> None:
+    """The ledger links to each claim's place in its chapter."""
+    hidden = [
+        cell.source
+        for cell in cells(chapter, "code")
+        if 'claim("' in cell.source and "remove-cell" in cell.metadata.get("tags", [])
+    ]
+    assert hidden == []
