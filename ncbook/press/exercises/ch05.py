@@ -107,13 +107,20 @@ def _is_near_the_trap(h: np.ndarray) -> bool:
     return bool(np.linalg.norm(h - _TRAP, axis=1).max() <= 0.1)
 
 
+def _unit(h: np.ndarray) -> np.ndarray:
+    """The rows at length 1 without rounding, so that the smallest step is judged as it is."""
+    unit: np.ndarray = h / np.linalg.norm(h, axis=1, keepdims=True)
+    return unit
+
+
 def _has_parted(h: np.ndarray) -> bool:
-    return bool((h[:5] @ h[5:10].T).mean() < 1 - 1e-6)
+    h = _unit(h)
+    return bool((h[:5] @ h[5:10].T).mean() < 1 - 1e-11)
 
 
 def _is_lower(h: np.ndarray) -> bool:
-    loss, trapped = (supcon_loss(torch.tensor(x), _LABELS, 1.0).item() for x in (h, _TRAP))
-    return loss < trapped - 1e-6
+    loss, trapped = (supcon_loss(torch.tensor(_unit(x)), _LABELS, 1.0).item() for x in (h, _TRAP))
+    return loss < trapped - 1e-12
 
 
 EXERCISES = [
@@ -163,14 +170,15 @@ simplex, although its theorem has the same form?
             "product with the others. How large can $a$ be, and how small $s$?",
         ],
         solution=r"""
-Let $a$ be the mean inner product of $i$ with its partners. Jensen's inequality bounds the sum over
-partners by $(n_c-1)e^{a/\tau}$, non-negativity bounds each of the $n-n_c$ negatives by $e^0$. So
+Let $a$ be the mean inner product of $i$ with its partners. From below, Jensen's inequality bounds the
+sum over partners by $(n_c-1)e^{a/\tau}$, and non-negativity each of the $n-n_c$ negatives by $e^0$. So
 $\ell_i\ge\log\bigl((n_c-1)e^{a/\tau}+n-n_c\bigr)-a/\tau$, and that is
 $\log\bigl(n_c-1+(n-n_c)e^{-a/\tau}\bigr)$, which falls in $a\le1$. One geometry attains the bounds of
 all anchors at once, in every batch that holds them: chapter 7 lives on that.
 
-With free signs, an anchor alone would like all negatives at inner product $-1$, and its own bound is
-$\log(n_c-1+(n-n_c)e^{-2/\tau})$. For $k\ge3$ the anchors can't all have that, since three vectors are
+With free signs each negative is at least $e^{-1/\tau}$, in place of $e^0$, and the same steps lead to
+$\log(n_c-1+(n-n_c)e^{-2/\tau})$. An anchor alone attains it, with all partners where it is itself and
+all negatives opposite. For $k\ge3$ the anchors can't all have that, since three vectors are
 not opposite in pairs. What they can have together is a statement about the whole matrix, that it is
 positive semidefinite, and no anchor sees the whole matrix. The cell gives one anchor what it wants,
 and shows what the others pay:
@@ -212,8 +220,9 @@ below $-0.17$?
                 ),
                 (
                     _is_simplex,
-                    r"After LeakyReLU and normalisation the cosines aren't all $-\frac12$. Begin "
-                    "with the features that you want, and go back through the activation.",
+                    r"Behind LeakyReLU and normalisation the cosines aren't all $-\frac12$ (in front "
+                    "of them is another matter: negative entries shrink a hundredfold, the others "
+                    "stay). Begin with the features that you want, and go back.",
                 ),
             ],
             shape=(3, 3),
@@ -229,8 +238,9 @@ below $-0.17$?
             ),
             Wrong(
                 [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]],
-                "A simplex *before* the activation. LeakyReLU shrinks its negative entries a "
-                "hundredfold and leaves the others, so behind it little of them is left.",
+                r"Behind LeakyReLU and normalisation the cosines aren't all $-\frac12$ (in front "
+                "of them is another matter: negative entries shrink a hundredfold, the others "
+                "stay). Begin with the features that you want, and go back.",
             ),
         ],
         hints=[
@@ -239,14 +249,14 @@ below $-0.17$?
             "LeakyReLU can be inverted entry by entry: what has to come in so that $-1$ comes out?",
         ],
         solution=r"""
-As negative as you like. Behind the activation stand $(2,-1,-1)$, $(-1,2,-1)$, $(-1,-1,2)$ if in front
-of it every $-1$ was a $-100$. In the same way every direction of the sphere can be reached, also one
-with all entries negative, since normalisation undoes the 0.01. The same for GELU or ELU, whose values
-include a neighbourhood of 0: scale any direction down until it fits, and normalisation scales it up
-again. The model knows two cases, constraint and no constraint, and puts all these with the simplex. A
-network differs in degree: to make an entry count as negative, all positive ones must be as small as
-the leak. What it does is a question for an experiment, and {doc}`chapter 6 <06-supervised-contrastive>`
-does it.
+As negative as without an activation, down to $-1$. Behind the activation stand $(2,-1,-1)$,
+$(-1,2,-1)$, $(-1,-1,2)$ if in front of it every $-1$ was a $-100$. In the same way every direction of
+the sphere can be reached, also one with all entries negative, since normalisation undoes the 0.01. The
+same for GELU or ELU, whose values include a neighbourhood of 0: scale any direction down until it fits,
+and normalisation scales it up again. The model knows two cases, constraint and no constraint, and puts
+all these with the simplex. A network differs in degree: to make an entry count as negative, all
+positive ones must be as small as the leak. What it does is a question for an experiment, and
+{doc}`chapter 6 <06-supervised-contrastive>` does it.
 """,
         code="""
 import numpy as np
@@ -295,9 +305,9 @@ ones go? Predict, prove, and look with `class_geometry`.
             ),
             Wrong(
                 "d",
-                "True on the way, for finite imbalance. In the limit, compare what one unit of cosine "
-                "to the giant is worth with what the small ones lose to each other: how do both grow "
-                "with $N$?",
+                "That can be so on the way, at finite imbalance. In the limit, compare what one unit of cosine "
+                "to the giant is worth with what the small ones lose to each other: how does each of the two "
+                "depend on $N$?",
             ),
             Wrong(
                 "e",
@@ -314,11 +324,12 @@ ones go? Predict, prove, and look with `class_geometry`.
         solution=r"""
 They merge, opposite to the giant. There is no $\alpha$ to pay for: $u=1$, and
 $\chi\ge-\sqrt{v/m'}\ge-1$ with equality only for $\beta=1$. As $N\to\infty$,
-$F - N\log(N-1)-m'r\log N$ tends to $m're^{(\chi-1)/\tau}+m'r(\chi-1)/\tau$: both terms increase in
-$\chi$, and $\beta$ has dropped out. So $\chi\to-1$, which forces $\beta\to1$.
+$F - N\log(N-1)-m'r\log N$ tends to $m're^{(\chi-1)/\tau}+m'r(\chi-1)/\tau$, uniformly in $\chi$ and
+$\beta$: both terms increase in $\chi$, and $\beta$ has dropped out. So $\chi\to-1$, which forces
+$\beta\to1$.
 
-At $\tau=1$ the merger is complete at $R=100$. At $\tau=0.2$ the small ones are still at cosine 0.64 to
-each other for $R=10{,}000$.
+Limits can be far away. With three small classes of two samples the merger is complete to three digits
+at $\tau=1$ and $R=100$; at $\tau=0.2$ they are still at cosine 0.64 to each other for $R=10{,}000$.
 """,
         code="""
 from ncbook.ufm import class_geometry
@@ -335,10 +346,11 @@ answer = "c" if merged and opposite else "d"
         title="Three homes for a fourth class",
         kind="code",
         prompt=r"""
-Four classes of $n$ samples each in the orthant of $\mathbb R^3$, three of them on the axes. The fourth
-may live in the middle of the triangle, in the middle of an edge, or share an axis. Write
-`crossing(n)`: the temperature at which the middle of the triangle and the middle of an edge have the
-same loss. Does it depend on the size of the classes? Where does the edge give way to the shared axis?
+Four classes of $n$ samples each in the orthant of $\mathbb R^3$, each class in a single point and three
+of them on the axes. The fourth may live in the middle of the triangle, in the middle of an edge, or
+share an axis. Write `crossing(n)`: the temperature at which the middle of the triangle and the middle
+of an edge have the same loss of all anchors. Does it depend on the size of the classes? Where does the
+edge give way to the shared axis?
 """,
         starter="""
 def crossing(n):
@@ -355,8 +367,8 @@ def crossing(n):
             ),
             Wrong(
                 _crossing_of_newcomer,
-                "You asked only the fourth class. The three on the axes are anchors as well, and for "
-                "them a neighbour at a small angle costs more.",
+                "You asked only the fourth class. The three on the axes are anchors as well, and its "
+                "move changes what they pay: for two of them one way, for the third the other.",
             ),
             Wrong(
                 _crossing_with_self,
@@ -445,13 +457,12 @@ trap = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, w, w, 0]]).repeat(5, axis=0)
             shape=(15, 4),
             form="an array of shape (15, 4)",
         ),
-        right="One class leaves as a whole, through the coordinate that nobody owns. The gradient at "
-        "the start is zero and doesn't show it: a saddle.",
+        right="One class leaves as a whole, through the coordinate that nobody owns. At the start "
+        "all that the orthant leaves of the gradient is zero, which doesn't show it: a saddle.",
         wrong=[
             Wrong(
                 _moved(range(10), 3),
-                "$A$ and $B$ moved together. They are still in one point, and being in one point is "
-                "what they pay for.",
+                "$A$ and $B$ are still in one point, and being in one point is what they pay for.",
             ),
             Wrong(
                 _moved(range(5, 6), 3),
@@ -472,12 +483,14 @@ trap = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, w, w, 0]]).repeat(5, axis=0)
         solution=r"""
 The pairs of $A$ and $C$: $x_i\cdot x_l\ge\eta\lVert x_i\rVert_1$ needs all entries of $x_l$ to be
 positive. Class $B$ as a whole, moving along $e_4$, meets nobody; inner products within $B$ don't
-change, those with $A$ fall by half the squared distance, and $D_{AB}>0$: the loss falls. (One sample
-alone would lose more by leaving its classmates than it gains by leaving $A$.)
+change, those with $A$ fall by half the squared distance, and $D_{AB}>0$: to this order, and so for
+every small step, the loss falls. (One sample alone would lose more by leaving its classmates than it
+gains by leaving $A$.)
 
-Exactly there the gradient is zero and nothing moves (gap 0.23 per anchor); from a millionth away the
-gap falls to 0. It is a saddle, and {prf:ref}`prop-trap` says what closes this exit: someone who owns
-every other coordinate.
+Exactly there nothing moves (gap 0.23 per anchor): along $e_4$ the gradient is zero, and where it isn't,
+between $A$ or $B$ and $C$, it points out of the orthant. From a millionth away the gap falls to 0. It
+is a saddle, and {prf:ref}`prop-trap` says what closes this exit: someone who owns every other
+coordinate.
 """,
         code="""
 import numpy as np
@@ -512,8 +525,9 @@ different in kind without the ReLU?
             "(n-nc)*exp(-1/tau) / (nc-1 + (n-nc)*exp(-1/tau)) / tau",
             {"nc": (2, 20), "n": (30, 100), "tau": (0.3, 1.5)},
         ),
-        right="It is the slope of the loss at the frame. At τ = 1 it is nearly 1 and a small gap means "
-        "right angles; at τ = 0.1 it is thousandths, and the same gap says two hundred times less.",
+        right="It is the slope of the loss at the frame. For ten classes of ten at τ = 1 it is 0.79, "
+        "and a small gap means right angles; at τ = 0.1 it is thousandths, and the same gap says 170 "
+        "times less.",
         wrong=[
             Wrong(
                 "(n-nc)*exp(-1/tau) / (nc-1 + (n-nc)*exp(-1/tau))",
@@ -636,16 +650,16 @@ import torch
 from ncbook import geometry
 from ncbook.supcon import supcon_loss, supcon_minimum
 
-tau, counts = 0.5, [40, 5, 2, 1]
-labels = torch.arange(4).repeat_interleave(torch.tensor(counts))
-h = geometry.orthogonal_frame(4, 4)[labels]
+tau, counts = 0.5, [20, 5, 2, 1, 1, 1]
+labels = torch.arange(6).repeat_interleave(torch.tensor(counts))
+h = geometry.orthogonal_frame(6, 6)[labels]
 bound = supcon_minimum(counts, tau)
-batches = torch.randperm(48, generator=torch.Generator().manual_seed(0)).split(16)
+batches = torch.randperm(30, generator=torch.Generator().manual_seed(0)).split(15)
 below = {
     "a": supcon_loss(2 * h, labels, tau),
     "b": supcon_loss(h, labels, 0.1),
     "c": torch.stack([supcon_loss(h[b], labels[b], tau) for b in batches]).mean(),
-    "d": supcon_loss(h, labels, tau) * 47 / 48,
+    "d": supcon_loss(h, labels, tau) * 27 / 30,
     "e": supcon_loss(h, labels, tau),
     "f": supcon_loss(1.001 * h, labels, tau),
 }
@@ -686,13 +700,18 @@ def reduced(gram, n, tau, within=1.0):
         answer=Construction(
             [
                 (
+                    lambda a: bool((a >= 0).any()),
+                    "All differences are negative: take the lower term of each step from the higher.",
+                ),
+                (
                     lambda a: bool((a > 0).all()),
                     "All three steps of the chain go down, so no difference can be negative or zero.",
                 ),
                 (
                     lambda a: bool((a.sum(1) < 0.005).all()),
-                    "The excess is too large for these networks. Is it per anchor, at the networks' "
-                    "own temperature, with all images in one batch?",
+                    "The excess is too large for these networks. Is it per anchor (a total is larger "
+                    "by the number of images), at the networks' own temperature, with all images in "
+                    "one batch?",
                 ),
                 (
                     lambda a: bool((a.sum(1) > 1e-5).all()),
@@ -718,8 +737,9 @@ def reduced(gram, n, tau, within=1.0):
         wrong=[
             Wrong(
                 [[0.12, 0.02, 0.05], [0.1, 0.02, 0.06], [0.16, 0.02, 0.06]],
-                "These are differences of totals, it seems: per anchor they are smaller by the "
-                "number of images.",
+                "The excess is too large for these networks. Is it per anchor (a total is larger by "
+                "the number of images), at the networks' own temperature, with all images in one "
+                "batch?",
             ),
             Wrong(
                 [[9.1e-5, 3.6e-5, 2e-4], [9.7e-5, 3.3e-5, 1.7e-4], [1e-4, 3.9e-5, 2.6e-4]],
@@ -728,8 +748,8 @@ def reduced(gram, n, tau, within=1.0):
             ),
             Wrong(
                 [[2e-4, -3.6e-5, 9.1e-5], [1.7e-4, -3.3e-5, 9.7e-5]],
-                "One of the steps goes up, which it can't. Did you pass the averages within classes "
-                "to the middle term?",
+                "One of the steps doesn't go down, as each of them must. Did you pass the averages "
+                "within classes to the middle term, and to that one only?",
             ),
         ],
         hints=[
@@ -741,9 +761,9 @@ def reduced(gram, n, tau, within=1.0):
         solution=r"""
 The first step is the largest in every seed, the second the smallest. The bets of one image differ from
 those of its classmates, and convexity makes that cost: what {prf:ref}`lem-reduction` averages away is
-where most of the excess is. The second and third steps see only means, $a_c$ and $\gamma_{ab}$, and
-a picture of the class means' angles (the chapter's first figure) sees only the third. So more than half of
-what separates this network from the minimum doesn't show in the geometry of its means at all. In a
+where most of the excess is. The second and third steps see only means, $a_c$ and $\gamma_{ab}$, and a
+picture of the class means' angles (the chapter's first figure) sees only the third. So more than half
+of what separates this network from the minimum doesn't show in the geometry of its means at all. In a
 network that had collapsed and not yet turned into place it would be the other way round; try
 `scl-step100`, where the third step is the largest.
 """,
@@ -818,7 +838,8 @@ QUIZ = [
         },
     ),
     Question(
-        "The last ReLU is gone and classes are unequal. What changes the cosines of the minimiser?",
+        "The last ReLU is gone, and three classes or more are unequal in size. What changes the cosines "
+        "of the minimiser?",
         {
             "The ratio of the class sizes": "The loss counts samples, so large classes get room at "
             "the expense of small ones.",
@@ -875,9 +896,10 @@ QUIZ = [
         {
             "Many more iterations from where it stands": "It is a local minimum: nothing near it is "
             "lower.",
-            "Smaller steps from where it stands": "Steps of no size lead downhill from a local "
-            "minimum nearby.",
-            "Equal class sizes": "Here all classes were equal, and it got caught all the same.",
+            "Smaller steps from where it stands": "However small they are, steps downhill "
+            "don't lead out of a local minimum.",
+            "Equal class sizes": "In the chapter all ten were equal, and descents were caught "
+            "all the same.",
         },
     ),
 ]

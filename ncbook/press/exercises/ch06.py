@@ -28,9 +28,10 @@ EXERCISES = [
         kind="derive",
         prompt=r"""
 For `k` balanced classes of ten samples each, all in one batch, how much lower per anchor is the loss at
-the simplex than at the orthogonal frame? Give the difference to first order in $e^{-1/\tau}$, in `k`
-and `tau`. Then find, without the approximation, at which temperatures it is a tenth of a nat for ten
-classes.
+the simplex than at the orthogonal frame? At low temperature the terms of the negatives are small:
+expand the loss at either geometry to first order in the sum over its own negatives, nothing else, and
+give the difference in `k` and `tau`. Then find, without the approximation, at which temperatures it is
+a tenth of a nat for ten classes.
 """,
         answer=Formula(
             "10*(k-1)/9 * exp(-1/tau) * (1 - exp(-1/((k-1)*tau)))",
@@ -48,6 +49,11 @@ classes.
                 "10*(k-1) * exp(-1/tau) * (1 - exp(-1/((k-1)*tau)))",
                 "Expand the logarithm: a small term is divided by what it is added to, the partners "
                 "of the anchor.",
+            ),
+            Wrong(
+                "10*(k-1)/9 * exp(-1/tau)",
+                "That is all that the negatives cost at the frame. At the simplex they cost less, "
+                "but not nothing.",
             ),
             Wrong(
                 "10*(k-1)/9 * exp(-1/tau) / ((k-1)*tau)",
@@ -178,12 +184,12 @@ centre in the origin, three classes or more? Which property of the activation de
         wrong=[
             Wrong(
                 "ab",
-                "GELU and SiLU fall below 0 too, if only a little. Does the loss see how long a "
-                "feature is before it is normalised?",
+                "Must an activation fall far below 0, or as far as $-1$? Ask whether the loss sees how "
+                "long a feature is before it is normalised.",
             ),
             Wrong(
                 "abc",
-                "Look at SiLU for small negative $x$.",
+                "Evaluate each of the others at small $x$, of either sign.",
             ),
             Wrong(
                 "a",
@@ -266,6 +272,10 @@ the vectors that the loss sees. Could the ETF distance tell the two candidates a
                 "definition of the distance.",
             ),
             Wrong(
+                2 - 2 * 0.75**0.5,
+                "Nearly: is that the distance, or its square?",
+            ),
+            Wrong(
                 1,
                 "That is the value for four means that all point the same way.",
             ),
@@ -312,13 +322,14 @@ answer = geometry.gram_distance(means, "of")
         kind="derive",
         prompt=r"""
 "With a ReLU all cosines are at least 0, so at a mean cosine of 0.01 the frame is nearly orthogonal." Is
-the conclusion right? Find the best upper bound on $\Delta_{\mathrm{OF}}$ that a mean cosine `eps`
-between `k` unit class means without negative entries allows, as a formula in `k` and `eps`. Then drop
-the ReLU: give a counterexample.
+the conclusion right? Let `eps` be the mean cosine between `k` unit class means without negative
+entries. Find the formula in `k` and `eps` that $\Delta_{\mathrm{OF}}$ never exceeds, and that it
+attains wherever some classes have merged and all the others are at right angles. Then drop the ReLU:
+give a counterexample.
 """,
         answer=Formula("sqrt(2 - 2/sqrt(1 + (k-1)*eps))", {"k": (3, 20), "eps": (0.001, 0.2)}),
-        right="Right, but less than it looks: the distance may be as large as the square root of the "
-        "mean cosine times the number of classes.",
+        right="Right, but less than it looks: the distance may be about as large as the square root "
+        "of the mean cosine times the number of classes.",
         wrong=[
             Wrong(
                 "sqrt(2 - 2/sqrt(1 + (k-1)*eps**2))",
@@ -329,6 +340,11 @@ the ReLU: give a counterexample.
             Wrong(
                 "sqrt(2 - 2/sqrt(1 + k*(k-1)*eps))",
                 r"$\lVert G\rVert_F^2$ has been divided by $k$ in one term and not in the other.",
+            ),
+            Wrong(
+                "sqrt(2 - 2/sqrt(1 + k*(k-1)**2*eps**2/2))",
+                "One pair has all of the mean here. That is the worst case as long as the pair's "
+                "cosine is below 1; what if the mean asks for more, and several pairs have merged?",
             ),
             Wrong(
                 "sqrt((k-1)*eps)",
@@ -351,8 +367,10 @@ With the ReLU it is right, but less than it looks: cosines are in $[0,1]$ with m
 squares sum to at most $k(k-1)\epsilon$, and $\Delta_{\mathrm{OF}}^2 = 2-2\sqrt{k/\lVert G\rVert_F^2}$
 with $k\le\lVert G\rVert_F^2\le k+k(k-1)\epsilon$:
 $\Delta_{\mathrm{OF}}\le\sqrt{2-2/\sqrt{1+(k-1)\epsilon}}$, 0.29 for $k=10$, $\epsilon=0.01$. It is
-attained where all cosines are 0 or 1: an orthogonal frame in which a few classes have merged (two of
-ten give $\epsilon = \frac1{45}$).
+attained where all cosines are 0 or 1, as then $c^2=c$: an orthogonal frame in which a few classes have
+merged (two of ten give $\epsilon = \frac1{45}$). For the $\epsilon$ between such values it isn't quite:
+at 0.01 the 45 cosines sum to 0.45, their squares to at most $0.45^2$, if one pair has it all, and the
+distance is at most 0.20.
 
 Without the ReLU it is false, since signs cancel: opposite vectors $\pm u$, five each, have mean cosine
 $-\frac19$, and so has every set of ten unit vectors that sums to zero, the simplex included. The mean
@@ -453,8 +471,8 @@ answer = "ad"
         prompt=r"""
 Three seeds gave the interval printed for the difference in nearest-mean accuracy. Suppose the
 differences between the two networks of one seed have a standard deviation of 0.02. What is the least
-number of seeds for which the 95 % interval has a half-width below 0.02, so that a true difference of
-two percentage points is told from zero? Say which spread counts, and why two runs with the same seed
+number of seeds for which the 95 % interval has a half-width below 0.02, so that a measured difference
+of two percentage points is told from zero? Say which spread counts, and why two runs with the same seed
 are compared with each other.
 """,
         answer=Number(7, relative=0, absolute=0.1),
@@ -490,11 +508,12 @@ are compared with each other.
         solution=r"""
 What counts is the standard deviation $s$ of the *differences* between the two networks of one seed:
 they share images and initial weights, and what those do to both cancels. The half-width of the 95 %
-interval over $m$ seeds is $t_{m-1}\,s/\sqrt m$, with $t_{2}=4.3$ and $t_9 = 2.3$; ask for it to be below
-0.02 and solve for $m$. With $s = 0.02$ it takes seven seeds
-($t_6 = 2.45$: $2.45\cdot0.02/\sqrt7=0.0185$), with six it is 0.021. (The spread measured in this
-chapter is a little less; put `difference[:, 0].std(ddof=1)` in its place.) An interval that excludes
-zero also needs some luck: for an 80 % chance of it, plan for about ten.
+interval over $m$ seeds is $t_{m-1}\,s/\sqrt m$, with $t_{2}=4.3$ and $t_9 = 2.3$; ask for it to be
+below 0.02 and solve for $m$. With $s = 0.02$ it takes seven seeds ($t_6 = 2.45$:
+$2.45\cdot0.02/\sqrt7=0.0185$), with six it is 0.021. (The spread measured in this chapter is a little
+less; put `difference[:, 0].std(ddof=1)` in its place.) If the *true* difference is 0.02, the measured
+one may be less, and an interval that excludes zero needs some luck: for an 80 % chance of it, plan for
+about ten.
 """,
         code="""
 from scipy.stats import t
@@ -563,8 +582,8 @@ lab = profile("laptop")
             ),
             Wrong(
                 [[0.004, 0.001], [0.006, 0.002], [0.003, 0.001]],
-                "These are the networks at the end, where all cosines are near 0. The order shows on "
-                "the way.",
+                "In the long tail the difference comes out too small for epoch 4: at the end "
+                "all cosines are near 0, and so are their differences.",
             ),
         ],
         hints=[
@@ -637,7 +656,7 @@ QUIZ = [
     Question(
         "Without the ReLU the mean cosine between ten class means is −1/9. What follows?",
         {
-            "The normalised means sum to nearly zero": "Nothing more: the mean cosine is the length "
+            "The normalised means sum to zero": "Nothing more: the mean cosine is the length "
             "of that sum, in disguise."
         },
         {
