@@ -41,12 +41,12 @@ function reachWide() {
   }
 }
 
-window.addEventListener("resize", reachWide);
 document.addEventListener("toggle", reachWide, true); // something folded has been opened
 document.fonts.addEventListener("loadingdone", reachWide);
 window.addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
-  reachWide();
+  // Now, and whenever the text gets another width: the theme's side bars take their time.
+  new ResizeObserver(reachWide).observe(document.querySelector("article"));
 });
 
 document.addEventListener("DOMContentLoaded", () => {

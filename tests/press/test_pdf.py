@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ncbook.errors import NcbookError
 from ncbook.press import pdf
 from ncbook.press.assets import EXTRA, add_mathjax
 from ncbook.press.book import Book
-from ncbook.press.pdf import find_browser, print_chapters
+from ncbook.press.pdf import find_browser
 from tests.conftest import ROOT
 
 A4 = (595, 842)  # points, rounded
@@ -33,6 +34,13 @@ FIGURES = "".join(
     f"<figcaption>{'A long caption. ' * 30}bottom {n}.</figcaption></figure>"
     for n in range(12)
 )
+
+
+def print_chapters(book: Book, names: list[str] | None) -> list[Path]:
+    """In a thread of its own: Playwright wants one, and the tests of the site have one in this."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(pdf.print_chapters, book, names).result()
+
 
 needs_browser = pytest.mark.skipif(find_browser() is None, reason="no Chromium is installed here")
 
