@@ -46,7 +46,7 @@ document.fonts.addEventListener("loadingdone", reachWide);
 window.addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
   // Now, and whenever the text gets another width: the theme's side bars take their time.
-  new ResizeObserver(reachWide).observe(document.querySelector("article"));
+  new ResizeObserver(reachWide).observe(document.querySelector("main"));
 });
 
 document.addEventListener("DOMContentLoaded", () => {
