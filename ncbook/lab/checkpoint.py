@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,28 @@ from ncbook.lab import store
 from ncbook.lab.paths import writing
 
 NAME, PROVENANCE = "checkpoint.pt", "provenance.json"
+# Seconds between two checkpoints: a kill loses little. Large networks take seconds to write, so the
+# pause grows to thirty times that, a loss of three per cent, but never beyond a minute.
+LEAST_PAUSE, MOST_PAUSE, TIMES_WRITING = 5.0, 60.0, 30
+
+
+class Keeper:
+    """Takes a run's checkpoints: often enough to lose little, seldom enough to cost little."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pause = LEAST_PAUSE
+        self.saved = time.monotonic()
+
+    def save_if_due(
+        self, state: Callable[[], dict[str, Any]], provenance: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Take one if the pause is over."""
+        begun = time.monotonic()
+        if begun - self.saved > self.pause:
+            save(self.folder, state(), provenance())
+            self.saved = time.monotonic()
+            self.pause = min(MOST_PAUSE, max(LEAST_PAUSE, TIMES_WRITING * (self.saved - begun)))
 
 
 def save(folder: Path, state: dict[str, Any], provenance: dict[str, Any]) -> None:

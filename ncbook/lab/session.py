@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ from ncbook.lab.config import RunConfig
 from ncbook.lab.data import Dataset, augment, normalise, subset
 from ncbook.lab.device import describe
 from ncbook.lab.measurement import Split, embed, measure
+from ncbook.lab.memory import fitting
 from ncbook.lab.models import Network, build
 from ncbook.lab.schedule import learning_rate, measured_epochs
 from ncbook.supcon import supcon_loss
 
 WATCHED = 1000  # images whose features are kept at every measurement, for pictures and spectra
-CHECKPOINT_EVERY = 5.0  # seconds: a kill loses little, and writing costs nothing noticeable
 Report = Callable[[int, float, float], None]  # told after every epoch: epoch, loss, last NC1
 
 
@@ -41,6 +42,9 @@ class Session:
     dataset: Dataset
     device: torch.device
     epoch: int = 0
+    batch: int = 0  # of this epoch, the next one to train on
+    losses: list[Tensor] = field(default_factory=list)  # of this epoch's batches so far
+    streams: dict[str, Tensor] = field(default_factory=dict)  # random ones, in mid-epoch
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     means: list[Tensor] = field(default_factory=list)
@@ -55,6 +59,7 @@ class Session:
         self.train = put(part.train_images, part.train_labels)
         self.test = put(part.test_images, part.test_labels)
         self.plan = _plan(self.config, part.train_labels)
+        self.generator = torch.Generator()  # of augmentation
         network = _initialise(self.config).to(memory_format=torch.channels_last)
         self.network = network.to(self.device)
         self.optimiser = _optimiser(self.network, self.config)
@@ -67,32 +72,43 @@ class Session:
     def run_to_the_end(self, folder: Path, report: Report) -> None:
         """Train the remaining epochs, measure on schedule, leave checkpoints in ``folder``."""
         schedule = set(measured_epochs(self.config.epochs, self.config.measurements))
+        keeper = checkpoint.Keeper(folder)
         if not self.history:
             self.record(loss=None)
-        saved = time.monotonic()
         while self.epoch < self.config.epochs:
-            begun = time.monotonic()
-            loss = self.run_epoch()
-            self.seconds += time.monotonic() - begun
+            loss = self.run_epoch(lambda: keeper.save_if_due(self.state, self.provenance))
             if self.epoch in schedule:
                 self.record(loss)
-            if time.monotonic() - saved > CHECKPOINT_EVERY:
-                checkpoint.save(folder, self.state(), self.provenance())
-                saved = time.monotonic()
             report(self.epoch, loss, self.history[-1]["nc1"])
 
-    def run_epoch(self) -> float:
-        """One pass over the training images; returns the mean loss of its batches."""
+    def run_epoch(self, pause: Callable[[], None] = lambda: None) -> float:
+        """Train on what is left of an epoch; returns the mean loss of all its batches.
+
+        Args:
+            pause: called between two steps, where a checkpoint can be taken: an epoch of a large
+                network may outlast the time that a machine is lent for.
+        """
         rate = learning_rate(self.config, self.epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
-        # Made from (seed, epoch) alone, so a resumed run needs no generator state.
         with torch.random.fork_rng():
-            torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
-            losses = [self.step(images, labels) for images, labels in self.batches()]
-        self.epoch += 1
-        loss = torch.stack(losses).mean().item()
+            self._begin_streams()
+            begun = time.monotonic()
+            for images, labels in self.batches():
+                with fitting(len(labels), describe(self.device), partial(self._try, images)):
+                    self.losses.append(self.step(images, labels))
+                self.batch += 1
+                self.seconds += time.monotonic() - begun
+                pause()
+                begun = time.monotonic()
+        return self._end_epoch()
+
+    def _end_epoch(self) -> float:
+        begun = time.monotonic()
+        loss = torch.stack(self.losses).mean().item()  # waits for an accelerator to get this far
+        self.seconds += time.monotonic() - begun
+        self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
         if not math.isfinite(loss):
             raise NcbookError(
                 f"Training diverged in epoch {self.epoch}: the loss is {loss}",
@@ -100,17 +116,34 @@ class Session:
             )
         return loss
 
+    def _begin_streams(self) -> None:
+        """Set torch's random numbers to where this epoch begins, or goes on."""
+        # From (seed, epoch) alone: only a checkpoint in mid-epoch needs the generators' states.
+        torch.manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        if self.batch:
+            torch.set_rng_state(self.streams["torch"])
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(self.streams["cuda"], self.device)
+
+    def _streams(self) -> dict[str, Tensor]:
+        """Where the random numbers of this epoch are."""
+        states = {"torch": torch.get_rng_state(), "augmentation": self.generator.get_state()}
+        if self.device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self.device)
+        return states
+
     def batches(self) -> Iterator[Split]:
-        """The epoch's batches, as the configuration plans them."""
-        self.plan.set_epoch(self.epoch)
-        # Made from (seed, epoch) alone, so a resumed run needs no generator state.
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        """The epoch's batches that are left, as the configuration plans them."""
+        self.plan.set_epoch(self.epoch, self.batch)
+        self.generator.manual_seed(self.config.seed * 1_000_003 + self.epoch)
+        if self.batch:
+            self.generator.set_state(self.streams["augmentation"])
         images, labels = self.train
         for planned in self.plan.batches():
             rows = planned.to(self.device)
             batch = images[rows]
             if self.config.augment:
-                batch = augment(batch, generator, self.config.crop_margin)
+                batch = augment(batch, self.generator, self.config.crop_margin)
             yield batch, labels[rows]
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -128,6 +161,14 @@ class Session:
         loss.backward()
         self.optimiser.step()
         return loss.detach()
+
+    def _try(self, images: Tensor, count: int) -> None:
+        """Forward and backward through some images, as far as memory goes like a step."""
+        self.optimiser.zero_grad()
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            features = self.network(images[:count]).features
+        features.float().sum().backward()
 
     def record(self, loss: float | None) -> None:
         """Measure the network as it is now and add a row to the history."""
@@ -148,6 +189,7 @@ class Session:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "progress": {name: getattr(self, name) for name in _PROGRESS},
+            "streams": self._streams(),
         }
 
     def resume(self, folder: Path) -> None:
@@ -158,6 +200,8 @@ class Session:
             self.optimiser.load_state_dict(state["optimiser"])
             for name in _PROGRESS:
                 setattr(self, name, state["progress"][name])
+            self.losses = [loss.to(self.device) for loss in self.losses]
+            self.streams = state["streams"]
 
     def write(self, folder: Path) -> None:
         """Write the finished run's files into ``folder``."""
@@ -240,6 +284,8 @@ def _watched(split: Split) -> Tensor:
 
 _PROGRESS = (
     "epoch",
+    "batch",
+    "losses",
     "seconds",
     "history",
     "means",

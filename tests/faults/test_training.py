@@ -18,10 +18,10 @@ SCRIPT = """
 import json, signal, sys
 # Under a test run started in the background, shells hand on an ignored SIGINT.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from ncbook.lab import session
+from ncbook.lab import checkpoint
 from ncbook.lab.profiles import profile
 from ncbook.lab.training import train
-session.CHECKPOINT_EVERY = 0.2
+checkpoint.LEAST_PAUSE = 0.2
 run = train(profile("smoke").config("scl", **json.loads(sys.argv[1])), "cpu")
 print(run.id)
 """

@@ -14,11 +14,12 @@ from ncbook.collapse import measure_collapse
 from ncbook.errors import NcbookError
 from ncbook.geometry import simplex_etf
 from ncbook.lab import checkpoint
-from ncbook.lab import session as sessions
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import SubsetConfig, load_dataset, normalise, subset
 from ncbook.lab.device import pick_device
+from ncbook.lab.memory import fitting
 from ncbook.lab.models import ModelConfig, build
+from ncbook.lab.models.network import Output
 from ncbook.lab.runs import Run
 from ncbook.lab.session import Session
 from ncbook.lab.training import train
@@ -264,19 +265,21 @@ CONTRASTIVE = ModelConfig(classifier=False)
 @pytest.mark.parametrize(
     ("stop_at", "loss", "model"),
     [
-        (0, "scl", CONTRASTIVE),
-        (1, "scl", CONTRASTIVE),
-        (3, "scl", CONTRASTIVE),
-        (2, "scl", dataclasses.replace(CONTRASTIVE, code=8)),
-        (2, "ce", ModelConfig()),
-        (3, "ce", ALIGNED),
+        ((0, 0), "scl", CONTRASTIVE),
+        ((0, 1), "scl", CONTRASTIVE),
+        ((1, 0), "scl", CONTRASTIVE),
+        ((3, 1), "scl", CONTRASTIVE),
+        ((2, 0), "scl", dataclasses.replace(CONTRASTIVE, code=8)),
+        ((2, 1), "scl", dataclasses.replace(CONTRASTIVE, code=8)),
+        ((2, 1), "ce", ModelConfig()),
+        ((3, 0), "ce", ALIGNED),
     ],
 )
 def test_an_interrupted_run_ends_with_the_same_bits(
     runs: Path,
     tiny: RunConfig,
     monkeypatch: pytest.MonkeyPatch,
-    stop_at: int,
+    stop_at: tuple[int, int],
     loss: str,
     model: ModelConfig,
 ) -> None:
@@ -284,20 +287,21 @@ def test_an_interrupted_run_ends_with_the_same_bits(
     whole = train(tiny, "cpu")
     expected, rows, path = weights(whole), whole.history, whole.path
     whole.folder.rename(runs / "elsewhere")
-    monkeypatch.setattr(sessions, "CHECKPOINT_EVERY", -1.0)
-    go_on = Session.run_epoch
+    monkeypatch.setattr(checkpoint, "LEAST_PAUSE", -1.0)
+    monkeypatch.setattr(checkpoint, "TIMES_WRITING", 0)
+    go_on = Session.step
 
-    def stop(session: Session) -> float:
-        if session.epoch == stop_at:
+    def stop(session: Session, *batch: torch.Tensor) -> torch.Tensor:
+        if (session.epoch, session.batch) == stop_at:
             raise KeyboardInterrupt
-        return go_on(session)
+        return go_on(session, *batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "run_epoch", stop)
+        patch.setattr(Session, "step", stop)
         with pytest.raises(KeyboardInterrupt):
             train(tiny, "cpu")
     state = checkpoint.load(runs / f"{whole.id}.partial")
-    for name in ("weights", "biases") if stop_at and model.classifier else ():
+    for name in ("weights", "biases") if stop_at[0] and model.classifier else ():
         assert state is not None
         kept = state["progress"][name]
         assert same({name: torch.stack(kept)}, {name: path[name][: len(kept)]})
@@ -384,6 +388,55 @@ def test_a_resumed_session_keeps_what_was_measured_before(
     assert later.path()["weights"].shape == (3, 10, 64)
     for name in ("means", "features", "test_features", "weights", "biases"):
         assert torch.equal(later.path()[name][:2], session.path()[name])
+
+
+def test_a_batch_too_large_for_the_device_names_the_size_that_fits(
+    runs: Path, tiny: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no accelerator to fill here: a network that takes at most ten images stands in."""
+    session = Session(tiny, load_dataset("cifar10"), torch.device("cpu"))
+    forward = session.network.forward
+
+    def small(images: torch.Tensor) -> Output:
+        if len(images) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(images)
+
+    before = {name: value.clone() for name, value in session.network.named_parameters()}
+    monkeypatch.setattr(session.network, "forward", small)
+    with pytest.raises(NcbookError, match=r"30 images doesn't fit .* 7 do") as caught:
+        session.run_epoch()
+    assert "nproc-per-node 5" in caught.value.cure
+    assert all(torch.equal(before[n], p) for n, p in session.network.named_parameters())
+
+
+def test_not_even_one_image_fits() -> None:
+    def attempt(count: int) -> None:
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(NcbookError, match="Not even one"), fitting(8, "a GPU", attempt):
+        raise torch.OutOfMemoryError
+
+
+def test_checkpoints_take_a_thirtieth_of_the_time_at_most(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock of our own: writing takes one second, so the next is due after thirty."""
+    now = 0.0
+    taken: list[float] = []
+
+    def save(*_: object) -> None:
+        nonlocal now
+        taken.append(now)
+        now += 1
+
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
+    monkeypatch.setattr(checkpoint, "save", save)
+    keeper = checkpoint.Keeper(runs)
+    while now < 100:
+        keeper.save_if_due(dict, dict)
+        now += 0.5
+    assert taken == [5.5, 37.0, 68.5]
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
