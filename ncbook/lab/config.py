@@ -125,7 +125,9 @@ class RunConfig:
         last = self.model.last_activation
         ending = "" if last == "relu" else f" last {last}"
         ending += f" code {self.model.code}" if self.model.code else ""
-        ending += " fixed classifier" if self.model.fixed_classifier else ""
+        fixed = self.model.fixed_classifier
+        ending += " fixed classifier" if fixed else ""
+        ending += f" {fixed}" if isinstance(fixed, str) else ""
         cut = "" if self.batching == "reshuffled" else f" {self.batching} batches"
         return f"{self.loss} {self.dataset} {images} {net}{ending}{cut} seed {self.seed}"
 

@@ -18,8 +18,9 @@ from torch.nn.functional import (
 )
 
 from ncbook.errors import NcbookError
-from ncbook.geometry import simplex_etf
+from ncbook.geometry import gram_distance, simplex_etf
 from ncbook.lab.models import ModelConfig, Network, build, count_parameters
+from ncbook.lab.models.frames import frame
 
 DIMS = {
     "resnet8": 64,
@@ -623,6 +624,33 @@ def test_a_fixed_classifier_of_another_dimension_is_named_by_the_network() -> No
             seeded(fixed_classifier=torch.zeros(10, 63), **changes)
         assert caught.value.exit_code == 2
         assert f"rows of {needed} entries" in caught.value.cure
+
+
+@pytest.mark.parametrize("recipe", ["etf permuted 3", "etf rotated 3"])
+def test_a_recipe_is_a_simplex_etf_in_another_place(recipe: str) -> None:
+    """The same for a number on every machine, another one for another number, an ETF always."""
+    rows = frame(recipe, 10, 64)
+    assert torch.equal(rows, frame(recipe, 10, 64))
+    assert gram_distance(rows, "etf") < 1e-7
+    assert not torch.allclose(rows, frame(recipe.replace("3", "4"), 10, 64))
+    kept = seeded(fixed_classifier=recipe).classifier
+    assert kept is not None
+    torch.testing.assert_close(kept.weight, rows.float(), rtol=0.0, atol=0.0)
+
+
+def test_a_permuted_recipe_only_reorders_the_vertices() -> None:
+    first, third = frame("etf permuted 0", 10, 64), frame("etf permuted 3", 10, 64)
+    assert torch.equal(first, simplex_etf(10, 64))
+    places = (third @ first.T).argmax(1)
+    assert sorted(places.tolist()) == list(range(10)) != places.tolist()
+    assert torch.equal(first[places], third)
+
+
+def test_what_is_no_recipe_or_has_no_room_is_named() -> None:
+    with pytest.raises(NcbookError, match="fixed_classifier is 'etf turned 3'"):
+        ModelConfig(fixed_classifier="etf turned 3")
+    with pytest.raises(NcbookError, match="100 classes have no simplex ETF in 64 dimensions"):
+        seeded(fixed_classifier="etf rotated 3", num_classes=100)
 
 
 def test_a_fixed_classifier_needs_a_classifier() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ncbook.errors import NcbookError
 from ncbook.lab.models.densenet import densenet10, densenet40, densenet121
+from ncbook.lab.models.frames import RECIPE
 from ncbook.lab.models.gru import gru
 from ncbook.lab.models.resnet import resnet18, resnet32, resnet50, small_resnet
 from ncbook.lab.models.trunk import ACTIVATIONS, Trunk
@@ -49,7 +50,8 @@ class ModelConfig:
         classifier: whether a linear layer with bias gives logits from the features.
         fixed_classifier: (k, d) rows that the classifier keeps, as a tensor or nested sequence, its
             bias being zero; None if it is trained. Rounded to six decimals, so that a network's
-            identity doesn't hang on the last bits of a matrix product.
+            identity doesn't hang on the last bits of a matrix product. Or a recipe for a simplex
+            ETF of whatever d the features have, see `frames.frame`.
         in_channels: 3 for colour, 1 for grey.
         num_classes: k, at least 2.
 
@@ -63,7 +65,7 @@ class ModelConfig:
     projection: int | None = None
     code: int | None = None
     classifier: bool = True
-    fixed_classifier: tuple[tuple[float, ...], ...] | None = None
+    fixed_classifier: tuple[tuple[float, ...], ...] | str | None = None
     in_channels: int = 3
     num_classes: int = 10
 
@@ -81,6 +83,9 @@ class ModelConfig:
         _require_flag("classifier", self.classifier)
         if self.fixed_classifier is not None:
             _require_classifier(self.classifier)
+        if isinstance(self.fixed_classifier, str):
+            _require_recipe(self.fixed_classifier, self.num_classes)
+        elif self.fixed_classifier is not None:
             rows = _rows(self.fixed_classifier, self.num_classes)
             object.__setattr__(self, "fixed_classifier", rows)
 
@@ -107,6 +112,12 @@ def _require_classifier(present: bool) -> None:
     if not present:
         cure = "Set classifier to true, or leave fixed_classifier out"
         raise NcbookError("The model's fixed_classifier has no classifier to fix", cure, 2)
+
+
+def _require_recipe(recipe: str, num_classes: int) -> None:
+    if not RECIPE.fullmatch(recipe):
+        cure = f"Say 'etf permuted N' or 'etf rotated N', or give {num_classes} rows"
+        raise NcbookError(f"The model's fixed_classifier is {recipe!r}", cure, exit_code=2)
 
 
 def _rows(values: object, num_classes: int) -> tuple[tuple[float, ...], ...]:

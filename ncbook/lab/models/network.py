@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ncbook.errors import NcbookError
 from ncbook.lab.models.bottleneck import GaussianCode, draw, rate
 from ncbook.lab.models.config import TRUNKS, ModelConfig
+from ncbook.lab.models.frames import frame
 from ncbook.lab.models.trunk import ACTIVATIONS, initialise
 
 
@@ -51,7 +52,7 @@ class Network(nn.Module):
         # Last, so that a seed draws the same trunk with and without a classifier.
         self.classifier = nn.Linear(self.dim, config.num_classes) if config.classifier else None
         if self.classifier is not None and config.fixed_classifier is not None:
-            _fix(self.classifier, torch.tensor(config.fixed_classifier))
+            _fix(self.classifier, _rows(config, self.dim))
 
     def features(self, x: Tensor) -> Tensor:
         """The vectors that collapse: images (n, c, h, w) to features (n, d).
@@ -81,6 +82,20 @@ def build(config: ModelConfig) -> Network:
 def count_parameters(model: nn.Module) -> int:
     """How many numbers are trained; running means and variances are not."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def _rows(config: ModelConfig, dim: int) -> Tensor:
+    """The fixed classifier that the configuration states, (k, d) float32."""
+    stated = config.fixed_classifier
+    if not isinstance(stated, str):
+        return torch.tensor(stated)
+    if dim < config.num_classes - 1:
+        raise NcbookError(
+            f"{config.num_classes} classes have no simplex ETF in {dim} dimensions",
+            f"Choose a network with at least {config.num_classes - 1} features",
+            2,
+        )
+    return frame(stated, config.num_classes, dim).float()
 
 
 def _fix(layer: nn.Linear, rows: Tensor) -> None:
