@@ -18,3 +18,8 @@ class NcbookError(Exception):
 
     def __str__(self) -> str:
         return f"{self.cause}. {self.cure}."
+
+    @property
+    def lines(self) -> str:
+        """The two lines that a program ends with."""
+        return f"Error: {self.cause}.\nCure:  {self.cure}."

@@ -20,6 +20,9 @@ def main() -> None:
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         from ncbook.cli.app import app
+        from ncbook.cli.ranks import quiet_but_first
+
+        quiet_but_first()
 
         app(prog_name="ncbook")
     except KeyboardInterrupt:

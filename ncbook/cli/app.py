@@ -15,6 +15,7 @@ from ncbook.cli import (
     data,
     doctor,
     pdf,
+    reproduce,
     runs,
     serve,
     train,
@@ -68,4 +69,5 @@ for function, example in COMMANDS:
     app.command(epilog=example)(function)
 app.add_typer(classroom.app, name="classroom")
 app.add_typer(data.app, name="data")
+app.add_typer(reproduce.app, name="reproduce")
 app.add_typer(runs.app, name="runs")

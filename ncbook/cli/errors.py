@@ -11,7 +11,9 @@ import typer
 from typer.core import TyperGroup
 
 from ncbook.cli import INTERRUPTED, interrupted
+from ncbook.cli.ranks import stop_with_the_others
 from ncbook.errors import NcbookError
+from ncbook.lab.ranks import launch
 
 
 class ReportingGroup(TyperGroup):
@@ -44,5 +46,7 @@ class ReportingGroup(TyperGroup):
     def _fail(self, error: NcbookError) -> NoReturn:
         if self.debug:
             traceback.print_exc()
-        print(f"Error: {error.cause}.\nCure:  {error.cure}.", file=sys.stderr)
+        if launch.many():
+            stop_with_the_others(error)
+        print(error.lines, file=sys.stderr)
         sys.exit(error.exit_code)

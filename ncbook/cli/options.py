@@ -72,3 +72,14 @@ DataDir = Annotated[
 ]
 Jobs = Annotated[int, typer.Option(min=1, help="How many chapters to execute at once.")]
 Force = Annotated[bool, typer.Option("--force", help="Execute chapters that are up to date too.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on a Dask cluster: the address of its scheduler, or `local` to start one here.",
+        metavar="ADDRESS",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Of a local cluster; one for each GPU, else for each core."),
+]

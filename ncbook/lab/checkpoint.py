@@ -3,13 +3,15 @@
 import json
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ncbook.lab import store
+from ncbook.errors import NcbookError
+from ncbook.lab import shared, store
 from ncbook.lab.paths import writing
 
 NAME, PROVENANCE = "checkpoint.pt", "provenance.json"
@@ -25,6 +27,7 @@ class Keeper:
         self.folder = folder
         self.pause = LEAST_PAUSE
         self.saved = time.monotonic()
+        self.uploads = shared.Uploads()
 
     def save_if_due(
         self, state: Callable[[], dict[str, Any]], provenance: Callable[[], dict[str, Any]]
@@ -35,6 +38,7 @@ class Keeper:
             save(self.folder, state(), provenance())
             self.saved = time.monotonic()
             self.pause = min(MOST_PAUSE, max(LEAST_PAUSE, TIMES_WRITING * (self.saved - begun)))
+            self.uploads.send_if_due(self.folder / NAME)
 
 
 def save(folder: Path, state: dict[str, Any], provenance: dict[str, Any]) -> None:
@@ -62,3 +66,17 @@ def load(folder: Path) -> dict[str, Any] | None:
         store.set_aside(file, str(error).splitlines()[0])
         return None
     return state
+
+
+@contextmanager
+def noting_failure(note: Path) -> Iterator[None]:
+    """Leaves in the file ``note`` why a run failed, for whoever asks what became of it."""
+    note.unlink(missing_ok=True)
+    try:
+        yield
+    except NcbookError as error:
+        # Not what was asked for wrongly, nor a disk's failure: that one can't take a note either.
+        if error.exit_code == 1 and not isinstance(error.__cause__, OSError):
+            text = json.dumps({"cause": error.cause, "cure": error.cure})
+            store.write_whole(note, lambda file: file.write_text(text, encoding="utf-8"))
+        raise

@@ -10,6 +10,7 @@ from ncbook.collapse import ClassStatistics, measure_collapse
 from ncbook.geometry import mean_cosine
 from ncbook.lab.config import RunConfig
 from ncbook.lab.models import Network
+from ncbook.lab.ranks.group import ALONE, Ranks
 from ncbook.lab.runs import as_loss_sees
 
 BATCH = 500  # images at a time: bounds the memory of activations
@@ -23,20 +24,28 @@ def embed(network: Network, images: Tensor) -> Tensor:
     return torch.cat([network.features(part).float() for part in images.split(BATCH)])
 
 
-def measure(network: Network, config: RunConfig, train: Split, test: Split) -> dict[str, Any]:
+def embed_together(network: Network, images: Tensor, ranks: Ranks) -> Tensor:
+    """As `embed`, on every rank, each having embedded its share of ``images``, (n, d)."""
+    return ranks.join(embed(network, ranks.share(images)), len(images))
+
+
+def measure(
+    network: Network, config: RunConfig, train: Split, test: Split, ranks: Ranks = ALONE
+) -> dict[str, Any]:
     """Accuracies and the collapse report of the features that the loss sees.
 
     Cross-entropy networks classify by their logits; supervised contrastive ones, which have none,
-    by the nearest class mean. Collapse is measured on training images without augmentation.
+    by the nearest class mean. Collapse is measured on training images without augmentation. On
+    several ranks each embeds its share of the images, and all come to the same result.
 
     Returns:
         ``row``: a plain dictionary for the history; ``means``: class means, (k, d); ``features`` of
         the training images, (n, d), and ``test_features`` of the test images.
     """
-    features, held_out = (as_loss_sees(embed(network, s[0]), config) for s in (train, test))
-    statistics = ClassStatistics(config.model.num_classes, features.shape[1])
-    statistics.update(features, train[1])
-    means = statistics.means.float()
+    features, held_out = (
+        as_loss_sees(embed_together(network, images, ranks), config) for images, _ in (train, test)
+    )
+    means = _statistics(features, train[1], config, ranks).means.float()
     head = network.classifier if config.loss == "ce" else None
     scores = (lambda h: -torch.cdist(h, means)) if head is None else head
     row = {
@@ -49,6 +58,18 @@ def measure(network: Network, config: RunConfig, train: Split, test: Split) -> d
         row |= {"train_rate": _rate(network, train[0]), "test_rate": _rate(network, test[0])}
     shown = {"means": means, "features": features, "test_features": held_out}
     return {"row": row} | {name: values.cpu() for name, values in shown.items()}
+
+
+def _statistics(
+    features: Tensor, labels: Tensor, config: RunConfig, ranks: Ranks
+) -> ClassStatistics:
+    """Of all training images; each rank goes through its share of them."""
+    own = ClassStatistics(config.model.num_classes, features.shape[1])
+    own.update(ranks.share(features), ranks.share(labels))
+    first, *others = ranks.all(own)
+    for other in others:
+        first.merge(other)
+    return first
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from ncbook.errors import NcbookError
 
 
 @contextmanager
-def fitting(batch_size: int, device: str, attempt: Callable[[int], None]) -> Iterator[None]:
+def fitting(batch_size: int, device: str, attempt: Callable[[int], None] | None) -> Iterator[None]:
     """Turns running out of the device's memory into an error that names the size which fits.
 
     Batch normalisation couples the images of a batch, so a batch can't be cut into parts that are
@@ -19,7 +19,8 @@ def fitting(batch_size: int, device: str, attempt: Callable[[int], None]) -> Ite
     Args:
         batch_size: images in the batch that is being trained on.
         device: its name, for the message.
-        attempt: goes forward and backward through so many images, changing no weight.
+        attempt: goes forward and backward through so many images, changing no weight; None if that
+            can't be done.
 
     Raises:
         NcbookError: in place of torch's error.
@@ -29,6 +30,12 @@ def fitting(batch_size: int, device: str, attempt: Callable[[int], None]) -> Ite
         return
     except torch.OutOfMemoryError:
         pass  # outside this block nothing holds the failed step's activations any more
+    if attempt is None:
+        raise NcbookError(
+            f"A rank's share of {batch_size} images doesn't fit into the memory of {device}",
+            "Share each batch among more devices, or choose a smaller batch_size or network; the"
+            " run goes on from its last checkpoint",
+        )
     fits = largest_fitting(batch_size, attempt)
     if not fits:
         raise NcbookError(

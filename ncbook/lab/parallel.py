@@ -17,6 +17,7 @@ from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import class_counts, load_dataset
 from ncbook.lab.device import pick_device
+from ncbook.lab.ranks import launch
 from ncbook.lab.runs import Run, load_run
 from ncbook.lab.training import note, obtain
 
@@ -28,11 +29,12 @@ def train_all(
 ) -> list[Run]:
     """Train or load each configuration, in the order given; arguments and errors as for `train`.
 
-    On a CPU, runs that the store lacks are trained at the same time, as many as there are cores.
+    On a CPU, runs that the store lacks are trained at the same time, as many as there are cores;
+    on several ranks one after the other, each by all of them.
     """
     missing = [c for c in dict.fromkeys(configs) if load_run(_id(c, data_dir)) is None]
     count = min(len(missing), cores())
-    if count > 1 and pick_device(device).type == "cpu":
+    if count > 1 and not launch.many() and pick_device(device).type == "cpu":
         _train_side_by_side(missing, count, device, data_dir)
     runs = [obtain(config, device, data_dir)[0] for config in configs]
     for config, run in zip(configs, runs, strict=True):

@@ -24,9 +24,11 @@ from ncbook.lab import checkpoint
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import Dataset, augment, normalise, subset
 from ncbook.lab.device import describe
-from ncbook.lab.measurement import Split, embed, measure
+from ncbook.lab.measurement import Split, embed_together, measure
 from ncbook.lab.memory import fitting
 from ncbook.lab.models import Network, build
+from ncbook.lab.ranks.group import ALONE, Ranks
+from ncbook.lab.ranks.replica import replica
 from ncbook.lab.schedule import learning_rate, measured_epochs
 from ncbook.supcon import supcon_loss
 
@@ -36,11 +38,16 @@ Report = Callable[[int, float, float], None]  # told after every epoch: epoch, l
 
 @dataclass
 class Session:
-    """A network in training, with all that its checkpoint has to hold."""
+    """A network in training, with all that its checkpoint has to hold; on several ranks, on each.
+
+    All ranks do the same with the same whole batches and measurements, but for their shares of the
+    images, which alone go through the network.
+    """
 
     config: RunConfig
     dataset: Dataset
     device: torch.device
+    ranks: Ranks = ALONE
     epoch: int = 0
     batch: int = 0  # of this epoch, the next one to train on
     losses: list[Tensor] = field(default_factory=list)  # of this epoch's batches so far
@@ -63,6 +70,7 @@ class Session:
         network = _initialise(self.config).to(memory_format=torch.channels_last)
         self.network = network.to(self.device)
         self.optimiser = _optimiser(self.network, self.config)
+        self.replica = replica(self.network, self.device, self.config.loss, self.ranks)
 
     def _on_device(self, images: np.ndarray, labels: np.ndarray) -> Split:
         pixels = normalise(torch.as_tensor(np.ascontiguousarray(images)), self.dataset.name)
@@ -73,10 +81,15 @@ class Session:
         """Train the remaining epochs, measure on schedule, leave checkpoints in ``folder``."""
         schedule = set(measured_epochs(self.config.epochs, self.config.measurements))
         keeper = checkpoint.Keeper(folder)
+
+        def pause() -> None:
+            if self.ranks.first:
+                keeper.save_if_due(self.state, self.provenance)
+
         if not self.history:
             self.record(loss=None)
         while self.epoch < self.config.epochs:
-            loss = self.run_epoch(lambda: keeper.save_if_due(self.state, self.provenance))
+            loss = self.run_epoch(pause)
             if self.epoch in schedule:
                 self.record(loss)
             report(self.epoch, loss, self.history[-1]["nc1"])
@@ -96,7 +109,9 @@ class Session:
             self._begin_streams()
             begun = time.monotonic()
             for images, labels in self.batches():
-                with fitting(len(labels), describe(self.device), partial(self._try, images)):
+                # Where others have to take part, no rank can try a smaller batch on its own.
+                attempt = partial(self._try, images) if self.ranks.size == 1 else None
+                with fitting(len(images), describe(self.device), attempt):
                     self.losses.append(self.step(images, labels))
                 self.batch += 1
                 self.seconds += time.monotonic() - begun
@@ -133,7 +148,11 @@ class Session:
         return states
 
     def batches(self) -> Iterator[Split]:
-        """The epoch's batches that are left, as the configuration plans them."""
+        """The epoch's batches that are left, as the configuration plans them.
+
+        Of each: this rank's share of the images, and the labels of the whole batch. Augmentation is
+        drawn for the whole batch on every rank, so that an image gets the same whoever has it.
+        """
         self.plan.set_epoch(self.epoch, self.batch)
         self.generator.manual_seed(self.config.seed * 1_000_003 + self.epoch)
         if self.batch:
@@ -144,17 +163,23 @@ class Session:
             batch = images[rows]
             if self.config.augment:
                 batch = augment(batch, self.generator, self.config.crop_margin)
-            yield batch, labels[rows]
+            yield self.ranks.share(batch), labels[rows]
 
     def step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One step of gradient descent; returns the batch's loss, detached."""
+        """One step of gradient descent; returns the whole batch's loss, detached.
+
+        Args:
+            images: (m, C, H, W), this rank's share of the batch.
+            labels: (n,) of the whole batch.
+        """
         half = self.config.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            features, logits, rate = self.network(images)
+            features, logits, rate = self.replica(images)
         if self.config.loss == "ce":
-            loss = cross_entropy(logits.float(), labels)
+            loss = cross_entropy(self.ranks.join(logits.float(), len(labels)), labels)
         else:
-            loss = supcon_loss(normalize(features.float()), labels, self.config.temperature)
+            unit = self.ranks.join(normalize(features.float()), len(labels))  # (n, d)
+            loss = supcon_loss(unit, labels, self.config.temperature)
         if rate is not None:
             loss = loss + self.config.compression * rate
         self.optimiser.zero_grad()
@@ -172,7 +197,7 @@ class Session:
 
     def record(self, loss: float | None) -> None:
         """Measure the network as it is now and add a row to the history."""
-        found = measure(self.network, self.config, self.train, self.test)
+        found = measure(self.network, self.config, self.train, self.test, self.ranks)
         rate = self.optimiser.param_groups[0]["lr"]
         row = {"epoch": self.epoch, "loss": loss, "lr": rate, "seconds": self.seconds}
         self.history.append(row | found["row"])
@@ -194,7 +219,7 @@ class Session:
 
     def resume(self, folder: Path) -> None:
         """Go back to the last checkpoint in ``folder``, if there is one."""
-        state = checkpoint.load(folder)
+        state = self.ranks.in_turn(lambda: checkpoint.load(folder))
         if state:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -203,12 +228,12 @@ class Session:
             self.losses = [loss.to(self.device) for loss in self.losses]
             self.streams = state["streams"]
 
-    def write(self, folder: Path) -> None:
-        """Write the finished run's files into ``folder``."""
+    def write(self, features: dict[str, Tensor], folder: Path) -> None:
+        """Write the finished run's files, with its `final_features`, into ``folder``."""
         weights = {k: v.cpu().contiguous() for k, v in self.network.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
         save_file(self.path(), folder / "path.safetensors")
-        save_file(self.final_features(), folder / "features.safetensors")
+        save_file(features, folder / "features.safetensors")
         rows = "".join(json.dumps(row) + "\n" for row in self.history)
         (folder / "history.jsonl").write_text(rows, encoding="utf-8")
         facts = {"config": self.config.to_dict(), "provenance": self.provenance()}
@@ -229,10 +254,10 @@ class Session:
         return {name: torch.stack(parts) for name, parts in kept.items()} | owners
 
     def final_features(self) -> dict[str, Tensor]:
-        """Raw features and labels of both splits."""
+        """Raw features and labels of both splits, on every rank."""
         found = {}
         for split, (images, labels) in {"train": self.train, "test": self.test}.items():
-            found[f"{split}_features"] = embed(self.network, images).cpu()
+            found[f"{split}_features"] = embed_together(self.network, images, self.ranks).cpu()
             found[f"{split}_labels"] = labels.cpu()
         return found
 
@@ -250,6 +275,7 @@ class Session:
             "fallback": self.dataset.fallback,
             "ncbook": ncbook.__version__,
             "torch": torch.__version__,
+            **self.ranks.facts(),
         }
 
 

@@ -3,20 +3,24 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from tqdm import tqdm
 
 from ncbook import journal
-from ncbook.lab import store
+from ncbook.errors import NcbookError
+from ncbook.lab import checkpoint, shared, store
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import Dataset, load_dataset
-from ncbook.lab.device import pick_device, prepare
+from ncbook.lab.device import prepare
 from ncbook.lab.paths import runs_dir
-from ncbook.lab.runs import UNFINISHED, Run, load_run
+from ncbook.lab.ranks.group import Ranks
+from ncbook.lab.ranks.joining import joined
+from ncbook.lab.ranks.lock import held
+from ncbook.lab.runs import FAILED, UNFINISHED, Run, load_run
 from ncbook.lab.session import Report, Session
 
 
@@ -30,16 +34,17 @@ def train(
 
     An interrupted run goes on from its last checkpoint and ends with the same bits as an
     uninterrupted one on the same machine. A second process that asks for the same run waits.
+    Started by ``torchrun`` on several ranks, all train the one run together, and rank 0 writes.
 
     Args:
         config: what to train.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``; not part of the run's identity.
         data_dir: a folder that holds the data set; None looks in the cache, then at the sources.
-        report: told of every epoch; None shows a progress bar on stderr.
+        report: told of every epoch, on rank 0; None shows a progress bar on stderr.
 
     Raises:
         NcbookError: if the data can't be had, the device is missing, the disk is full, or training
-            diverges.
+            diverges; on several ranks also if one of them ends.
     """
     run, trained = obtain(config, device, data_dir, report)
     note(run, trained)
@@ -50,14 +55,28 @@ def obtain(
     config: RunConfig, device: str, data_dir: str | Path | None, report: Report | None = None
 ) -> tuple[Run, bool]:
     """As `train`, but unrecorded in the journal; says too whether the run was trained just now."""
-    dataset = load_dataset(config.dataset, data_dir)
-    run_id = config.run_id(dataset.digest)
+    with joined(device) as ranks:
+        dataset = load_dataset(config.dataset, data_dir)
+        run_id = _agreed(config.run_id(dataset.digest), ranks)
+        run = ranks.in_turn(lambda: _stored(run_id))
+        if run:
+            return run, False
+        with held(runs_dir() / f"{run_id}.lock", ranks):
+            # Whoever held the lock may have finished this very run.
+            run = ranks.in_turn(lambda: _stored(run_id) or _fetched(run_id))
+            return run or _finish(config, run_id, dataset, device, ranks, report), run is None
+
+
+def _stored(run_id: str) -> Run | None:
+    """The run, if it's finished; the shared store, if there is one, has it too afterwards."""
     run = load_run(run_id)
     if run:
-        return run, False
-    with FileLock(runs_dir() / f"{run_id}.lock"):
-        run = load_run(run_id)  # whoever held the lock may have finished this very run
-        return run or _finish(config, run_id, dataset, device, report), run is None
+        shared.keep_run(run.folder)
+    return run
+
+
+def _fetched(run_id: str) -> Run | None:
+    return load_run(run_id) if shared.fetch_run(runs_dir() / run_id) else None
 
 
 def note(run: Run, trained: bool) -> None:
@@ -68,19 +87,38 @@ def note(run: Run, trained: bool) -> None:
     journal.note("run", id=run.id, trained=trained, device=facts["device"])
 
 
+def _agreed(run_id: str, ranks: Ranks) -> str:
+    if len(set(ranks.all(run_id))) > 1:
+        raise NcbookError(
+            "The ranks were given different runs, or different data",
+            "Start all with the same command, and the same data on each machine",
+        )
+    return run_id
+
+
 def _finish(
-    config: RunConfig, run_id: str, dataset: Dataset, device: str, report: Report | None
+    config: RunConfig,
+    run_id: str,
+    dataset: Dataset,
+    device: str,
+    ranks: Ranks,
+    report: Report | None,
 ) -> Run:
-    folder, place = runs_dir() / f"{run_id}{UNFINISHED}", pick_device(device)
+    folder, place = runs_dir() / f"{run_id}{UNFINISHED}", ranks.place(device)
     prepare(place)
-    with _one_thread(place):
-        session = Session(config, dataset, place)
+    failed = runs_dir() / f"{run_id}{FAILED}"
+    with _one_thread(place), checkpoint.noting_failure(failed) if ranks.first else nullcontext():
+        session = Session(config, dataset, place, ranks)
+        if ranks.first:
+            shared.fetch_checkpoint(folder / checkpoint.NAME)
         session.resume(folder)
-        with nullcontext(report) if report else _bar(config, session.epoch) as tell:
+        with _teller(config, session.epoch, ranks, report) as tell:
             session.run_to_the_end(folder, tell)
-        store.publish(runs_dir() / run_id, session.write)
-    shutil.rmtree(folder, ignore_errors=True)
-    run = load_run(run_id)
+        features = session.final_features()
+        if ranks.first:
+            store.publish(runs_dir() / run_id, partial(session.write, features))
+            shutil.rmtree(folder, ignore_errors=True)
+    run = ranks.in_turn(lambda: _stored(run_id))
     assert run, "a run that was just published is in the store"
     return run
 
@@ -99,6 +137,15 @@ def _one_thread(device: torch.device) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _teller(
+    config: RunConfig, done: int, ranks: Ranks, report: Report | None
+) -> AbstractContextManager[Report]:
+    """Whom to tell of every epoch: ``report``, else a bar; nobody but on rank 0."""
+    if not ranks.first:
+        return nullcontext(lambda epoch, loss, nc1: None)
+    return nullcontext(report) if report else _bar(config, done)
 
 
 @contextmanager

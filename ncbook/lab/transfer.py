@@ -23,9 +23,14 @@ def linear_probe(train: Labelled, test: Labelled) -> float:
     Each coordinate is standardised on the training features, so that their scale doesn't set how
     strongly scikit-learn's default penalty (C = 1) regularises.
     """
+    return float((probe_decisions(train, test[0]) == test[1].cpu()).double().mean())
+
+
+def probe_decisions(train: Labelled, features: Tensor) -> Tensor:
+    """The classes that the classifier of `linear_probe` decides for other features, (m,)."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     probe.fit(train[0].cpu().numpy(), train[1].cpu().numpy())
-    return float(probe.score(test[0].cpu().numpy(), test[1].cpu().numpy()))
+    return torch.from_numpy(probe.predict(features.cpu().numpy()))
 
 
 def embed_elsewhere(

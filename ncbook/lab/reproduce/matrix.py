@@ -121,13 +121,11 @@ class Matrix:
         return [row for row in self.rows if fnmatchcase(row.name, pattern)] + compared
 
     def _unknown(self, pattern: str) -> NcbookError:
-        names = [item.name for item in (*self.rows, *self.pairs)]
-        near = get_close_matches(pattern, names, n=1, cutoff=0.0)[0]
-        return NcbookError(
-            f"The matrix has no row {pattern!r}",
-            f"Did you mean {near}? `ncbook reproduce list` shows all",
-            2,
-        )
+        names = [row.name for row in self.rows] + [pair.name for pair in self.pairs]
+        near = get_close_matches(pattern, names, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        cure = f"{hint}`ncbook reproduce list` shows all"
+        return NcbookError(f"The matrix has no row {pattern!r}", cure, 2)
 
 
 @lru_cache
