@@ -12,4 +12,4 @@ import os
 # loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"

@@ -253,6 +253,33 @@ def self_duality(weight: Tensor, means: Tensor) -> float:
     return float((_unit_frobenius("weight", weight) - _unit_frobenius("means", means)).norm())
 
 
+def projected_variances(features: Tensor, labels: Tensor, means: Tensor) -> Tensor:
+    """v_jᵀ Σ_W v_j along the directions between given class means: with them, all that NC1 needs.
+
+    Args:
+        features: (n, d), any floating dtype.
+        labels: (n,) integers; every class of 0 … k−1 occurs.
+        means: (k, d) the class means, perhaps rounded, about which variances are taken too.
+
+    Returns:
+        (r,) float64, r = min(k−1, d), along the longest direction first.
+    """
+    means = means.detach().cpu().double()
+    spectrum = _between_class_spectrum(means)
+    return _scan(features, labels, means, spectrum, None, None)[0].mean(0)
+
+
+def nc1_from_projections(means: Tensor, variances: Tensor) -> tuple[float, int]:
+    """NC1, and the rank of the report, from class means and their `projected_variances`.
+
+    Args:
+        means: (k, d) the very means given there.
+        variances: (r,).
+    """
+    spectrum = _between_class_spectrum(means.detach().cpu().double())
+    return _nc1(variances, spectrum), int(spectrum.kept.sum())
+
+
 def nc1_variants(features: Tensor, labels: Tensor) -> dict[str, float]:
     """NC1 as different papers and codes compute it, each changing one thing of ``nc1``.
 

@@ -11,7 +11,7 @@ from ncbook.ib.critical import label_critical_beta, view_critical_beta
 from ncbook.ib.curve import InformationCurve, anneal, information_curve
 from ncbook.ib.discrete import DiscreteBottleneck, blahut_arimoto
 from ncbook.ib.gaussian import GaussianBottleneck, gaussian_information
-from ncbook.ib.identifiability import linear_r2, procrustes_distance
+from ncbook.ib.identifiability import linear_errors, linear_r2, procrustes_distance
 from ncbook.ib.information import entropy, mutual_information
 from ncbook.ib.metagaussian import MetaGaussianBottleneck, normal_scores
 from ncbook.ib.significance import CorrelationTest, permutation_null
@@ -34,6 +34,7 @@ __all__ = [
     "gaussian_information",
     "information_curve",
     "label_critical_beta",
+    "linear_errors",
     "linear_r2",
     "maximal_correlation",
     "mutual_information",

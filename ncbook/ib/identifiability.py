@@ -28,6 +28,20 @@ def linear_r2(
         ValueError: naming the argument, if it is no matrix of finite numbers, shapes don't fit
             together, or all test targets equal the training mean.
     """
+    left, total = linear_errors(source, target, source_test, target_test)
+    if not total.any():
+        raise ValueError("target_test: all rows equal the mean of target, so R² has no meaning")
+    return 1 - float(left.sum() / total.sum())
+
+
+def linear_errors(
+    source: ArrayLike, target: ArrayLike, source_test: ArrayLike, target_test: ArrayLike
+) -> tuple[Array, Array]:
+    """What `linear_r2` divides, sample by sample; arguments and errors of shape as there.
+
+    Returns:
+        ‖t − prediction‖² and ‖t − t̄‖² of each test sample, (m,) and (m,).
+    """
     x, y = Samples("source", source), Samples("target", target)
     x_test, y_test = Samples("source_test", source_test), Samples("target_test", target_test)
     _check_shape(y, len(x), y.dim)
@@ -37,11 +51,8 @@ def linear_r2(
     rounding = max(x.data.shape) * float(np.finfo(np.float64).eps)  # of singular values, relative
     weights = lstsq(x.centred(everything), y.centred(everything), cond=rounding)[0]  # (p, q)
     spread = np.float64(1) * y_test.data - y.mean
-    total = float(np.square(spread).sum())
-    if total == 0:
-        raise ValueError("target_test: all rows equal the mean of target, so R² has no meaning")
     left = spread - (x_test.data - x.mean) @ weights
-    return 1 - float(np.square(left).sum()) / total
+    return np.square(left).sum(1), np.square(spread).sum(1)
 
 
 def procrustes_distance(x: ArrayLike, y: ArrayLike) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -275,6 +276,7 @@ class Session:
             "fallback": self.dataset.fallback,
             "ncbook": ncbook.__version__,
             "torch": torch.__version__,
+            "python": platform.python_version(),
             **self.ranks.facts(),
         }
 

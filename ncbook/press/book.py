@@ -52,6 +52,11 @@ class Book:
         return self.source / "claims.yml"
 
     @property
+    def reference(self) -> Path:
+        """Results of runs at the papers' own size, there or not."""
+        return self.root / "reference"
+
+    @property
     def made(self) -> Path:
         """The folder of everything that can be made again."""
         return self.root / "_build"

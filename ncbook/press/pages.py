@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 
 from pybtex.database import parse_file  # type: ignore[import-untyped]
 
@@ -12,9 +13,12 @@ from ncbook.press import artifacts, notebooks
 from ncbook.press.book import Book
 from ncbook.press.claimfile import OWN, VERDICTS, Claim, ClaimFile
 from ncbook.press.claims import SHOWN, Ledger, collect, measured, verdict_markup
+from ncbook.press.costpage import Costs, cost_page, read_costs
 from ncbook.press.figures import SITE_FOLDER, number
+from ncbook.press.paperscale import Scale, claim_cells, paperscale_page, read_scale
 from ncbook.press.progress import megabytes, seconds
 from ncbook.press.stamps import Stamp
+from ncbook.press.tables import table
 
 
 def write_pages(
@@ -22,12 +26,20 @@ def write_pages(
 ) -> dict[str, str]:
     """The text of each generated page, by its path below the book's root."""
     titles = {chapter: title(book, chapter) for chapter in stamps}
-    ledger = collect(book.executed(profile))
+    ledger, scale = collect(book.executed(profile)), read_scale(book.reference)
+    cells = claim_cells(claims, scale)
     return {
-        "book/claims.md": claims_page(claims, ledger, _works(book, claims)),
+        "book/claims.md": claims_page(claims, ledger, _works(book, claims), cells),
+        "book/paper-scale.md": paperscale_page(scale, claims.papers),
+        "book/cost.md": cost_page(_costs(scale, book.reference)),
         "book/figures.md": figures_page(book, profile, titles),
         "book/runtimes.md": runtimes_page(profile, stamps, titles),
     }
+
+
+def _costs(scale: Scale, folder: Path) -> Costs:
+    """What the matrix costs, with the time that finished rows took."""
+    return read_costs(scale.matrix, {name: r.facts for name, r in scale.references.items()}, folder)
 
 
 def title(book: Book, chapter: str) -> str:
@@ -37,13 +49,16 @@ def title(book: Book, chapter: str) -> str:
     return next((line[2:].strip() for line in lines if line.startswith("# ")), chapter)
 
 
-def claims_page(claims: ClaimFile, ledger: Ledger, works: Mapping[str, str]) -> str:
+def claims_page(
+    claims: ClaimFile, ledger: Ledger, works: Mapping[str, str], cells: Mapping[str, str]
+) -> str:
     """The ledger: every claim with what was measured, by paper.
 
     Args:
         claims: what is claimed.
         ledger: what was measured.
         works: title of each paper by its bibliography key.
+        cells: what runs at the papers' own size say, by claim.
     """
     subjects = claims.claims.values()
     parts = [
@@ -53,7 +68,9 @@ def claims_page(claims: ClaimFile, ledger: Ledger, works: Mapping[str, str]) -> 
         "mean's 95 % *t* interval, with a criterion that `book/claims.yml` states for the "
         "profile. A claim **holds** if the whole interval meets the criterion and **holds in "
         "part** if the mean alone does, or if it meets a weaker criterion stated there. *Does "
-        "not hold here* speaks of this book's experiment, at its scale.",
+        "not hold here* speaks of this book's experiment, at its scale. The fourth column is for "
+        "the papers' own: networks and data of their size, each a row of the matrix on the page "
+        "{doc}`paper-scale`. There a dash means that no row decides the claim.",
         _count(ledger, len(claims.claims)),
     ]
     headings = {
@@ -62,9 +79,10 @@ def claims_page(claims: ClaimFile, ledger: Ledger, works: Mapping[str, str]) -> 
     }
     headings[OWN] = "## This book\n\nStatements of our own, tested like the others."
     for paper, heading in headings.items():
-        rows = [_claim_row(s, ledger) for s in subjects if s.paper == paper]
+        rows = [_claim_row(s, ledger, cells.get(s.id, "–")) for s in subjects if s.paper == paper]
         if rows:
-            parts += [heading, _table(("Claim", "Measured", "Verdict", "Where"), rows)]
+            heads = ("Claim", "Measured", "Verdict", "Paper scale", "Where")
+            parts += [heading, table(heads, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -89,12 +107,12 @@ def _count(ledger: Ledger, total: int) -> str:
     return f"Claims so far: {total}. Verdicts: {', '.join(parts) or 'none'}."
 
 
-def _claim_row(subject: Claim, ledger: Ledger) -> list[str]:
+def _claim_row(subject: Claim, ledger: Ledger, at_paper_scale: str) -> list[str]:
     statement = f"{escape(subject.statement)}<br><small>{escape(subject.tested)}</small>"
     record = ledger.get(subject.id)
     chapter = _short(subject.chapter)
     if record is None:
-        return [statement, "–", "not yet tested", chapter]
+        return [statement, "–", "not yet tested", at_paper_scale, chapter]
     note = subject.rule(record.profile).reason or (record.fallback and f"on {record.fallback}")
     facts = ", ".join(filter(None, (record.profile, record.device, note)))
     return [
@@ -102,6 +120,7 @@ def _claim_row(subject: Claim, ledger: Ledger) -> list[str]:
         f"{escape(subject.measure)}: {escape(measured(subject, record))}"
         f"<br><small>{escape(facts)}</small>",
         verdict_markup(record.verdict),
+        at_paper_scale,
         f'<a href="{subject.chapter}.html#claim-{subject.id}">{chapter}</a>',
     ]
 
@@ -149,7 +168,7 @@ def runtimes_page(profile: str, stamps: Mapping[str, Stamp], titles: Mapping[str
         f"{total} together. A run that another chapter or an earlier execution had trained is "
         "loaded, which takes no time to speak of; the fourth column says how many were. Memory is "
         "the most that a chapter's kernel and its child processes held at once.",
-        _table(heads, rows),
+        table(heads, rows),
         "Executed with " + "; ".join(sorted(kinds)) + ".",
     ]
     return "\n\n".join(parts) + "\n"
@@ -166,23 +185,3 @@ def _runtime_row(chapter: str, stamp: Stamp, heading: str) -> list[str]:
         escape(sources or "none"),
         f'<time datetime="{stamp.date}">{stamp.date[:16].replace("T", " ")} UTC</time>',
     ]
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """An HTML table whose cells hold markup; on a narrow page each row becomes a card."""
-    # The roles repeat what the elements are, since the style sheet turns rows into cards there.
-    heads = list(heads)
-    head = "".join(f'<th role="columnheader" scope="col">{name}</th>' for name in heads)
-    body = "".join(_row(heads, cells) for cells in rows)
-    return (
-        '<div class="pst-scrollable-table-container"><table role="table" '
-        'class="table ncbook-table">'
-        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>'
-        f'<tbody role="rowgroup">{body}</tbody></table></div>'
-    )
-
-
-def _row(heads: Iterable[str], cells: Iterable[str]) -> str:
-    pairs = zip(heads, cells, strict=True)
-    inner = "".join(f'<td role="cell" data-label="{head}">{cell}</td>' for head, cell in pairs)
-    return f'<tr role="row">{inner}</tr>'

@@ -21,6 +21,9 @@ parts:
   - caption: Back
     chapters:
       - file: book/claims
+      - file: book/reproducing
+      - file: book/paper-scale
+      - file: book/cost
       - file: book/figures
       - file: book/runtimes
       - file: book/bibliography
@@ -79,6 +82,7 @@ def write_book(root: Path) -> Book:
     (root / "_toc.yml").write_text(TOC, encoding="utf-8")
     book.claims_file.write_text(CLAIMS, encoding="utf-8")
     (book.source / "intro.md").write_text("# A small book\n\nHello.\n", encoding="utf-8")
+    (book.source / "reproducing.md").write_text("# Reproducing\n\nAll.\n", encoding="utf-8")
     bibliography = "# Bibliography\n\n```{bibliography}\n```\n"
     (book.source / "bibliography.md").write_text(bibliography, encoding="utf-8")
     (book.source / "references.bib").write_text(BIBLIOGRAPHY, encoding="utf-8")

@@ -34,27 +34,27 @@ def claims(tmp_path: Path) -> ClaimFile:
 
 
 def test_a_claim_that_nobody_measured_is_not_yet_tested(claims: ClaimFile) -> None:
-    page = claims_page(claims, {}, {"kini": "Symmetric"})
+    page = claims_page(claims, {}, {"kini": "Symmetric"}, {})
     assert "not yet tested" in page
     assert "Claims so far: 1. Verdicts: 1 not yet tested." in page
 
 
 def test_a_claim_of_the_books_own_stands_under_its_own_heading(tmp_path: Path) -> None:
     (tmp_path / "claims.yml").write_text(CLAIMS.replace('paper: "2306.07960"', "paper: book"))
-    page = claims_page(load_claims(tmp_path / "claims.yml"), {}, {"kini": "Symmetric"})
+    page = claims_page(load_claims(tmp_path / "claims.yml"), {}, {"kini": "Symmetric"}, {})
     assert "## This book" in page
     assert "arXiv" not in page
 
 
 def test_a_claim_that_fails_is_shown_failing(claims: ClaimFile) -> None:
-    page = claims_page(claims, {RECORD.id: RECORD}, {"kini": "Symmetric"})
+    page = claims_page(claims, {RECORD.id: RECORD}, {"kini": "Symmetric"}, {})
     assert "✗&nbsp;does not hold here" in page
     assert "count: 4.5, 95 % interval −1.85 to 10.8, 2 seeds" in page
     assert "laptop, a slow one" in page
 
 
 def test_text_of_the_file_is_no_markup(claims: ClaimFile) -> None:
-    page = claims_page(claims, {}, {"kini": "Symmetric"})
+    page = claims_page(claims, {}, {"kini": "Symmetric"}, {})
     assert "The number &lt;b&gt; is | small" in page
     assert "\n\n" not in page[page.index("<div") : page.index("</div>")], "one block of HTML"
 
