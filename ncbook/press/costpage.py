@@ -116,12 +116,19 @@ def _measured(costs: Costs, device: Device) -> Iterator[str]:
     own = sum(costs.finished.get(name, {}).get("device") == device.name for name in known)
     yield f"## The matrix at the pace measured on {escape(device.name)}"
     yield (
-        f"Of {len(hours)} rows, {own or 'none'} finished there, with a time of its own; "
-        f"for {len(known) - own} the images of all their epochs are divided by the measured rate. "
+        f"{_own(own)}For {len(known) - own} of {len(hours)} rows the images of all their epochs "
+        "are divided by the measured rate. "
         f"{_price(device)} Measurements during training come on top, about four per cent."
     )
     yield _blocks(costs.matrix, known, device.dollars)
     yield _spread(known)
+
+
+def _own(finished: int) -> str:
+    """How many rows count with their own time."""
+    if not finished:
+        return ""
+    return f"Rows that finished there, {finished} so far, count the time that they took. "
 
 
 def _price(device: Device) -> str:
