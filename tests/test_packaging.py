@@ -131,7 +131,7 @@ def test_the_package_imports_only_what_it_declares() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("tests", ["book", "browser", "notebook", "test"]), ("benchmarks", ["bench"])],
+    [("tests", ["book", "browser", "cluster", "notebook", "test"]), ("benchmarks", ["bench"])],
 )
 def test_tests_and_benchmarks_import_only_what_their_extras_declare(
     folder: str, extras: list[str]
@@ -146,8 +146,10 @@ def test_tests_and_benchmarks_import_only_what_their_extras_declare(
 
 def test_the_core_works_without_the_book_extra() -> None:
     core = names(map(Requirement, PROJECT["dependencies"])) | {"ncbook"}
-    theory_and_lab = [*(ROOT / "ncbook").glob("*.py"), *(ROOT / "ncbook" / "lab").rglob("*.py")]
-    for path in theory_and_lab:
+    lab, cluster = ROOT / "ncbook" / "lab", ROOT / "ncbook" / "lab" / "cluster"
+    theory_and_lab = {*(ROOT / "ncbook").glob("*.py"), *lab.rglob("*.py")}
+    # fsspec is imported where a shared store is opened: tests/lab/test_shared.py does without.
+    for path in theory_and_lab - {lab / "shared.py", *cluster.rglob("*.py")}:
         for name in imports(path):
             distribution = canonicalize_name(DISTRIBUTIONS.get(name, name))
             assert distribution in core, f"{path} imports {name}"

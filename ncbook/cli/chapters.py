@@ -8,7 +8,17 @@ import typer
 
 from ncbook.cli.checkout import find_checkout
 from ncbook.cli.console import console, duration
-from ncbook.cli.options import DataDir, Device, Edition, Force, Jobs, Offline, Profile, Seed
+from ncbook.cli.options import (
+    Cluster,
+    DataDir,
+    Device,
+    Edition,
+    Force,
+    Jobs,
+    Offline,
+    Profile,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from ncbook.press.book import Edition as EditionName
@@ -27,16 +37,24 @@ def run(
     data_dir: DataDir = None,
     jobs: Jobs = 1,
     force: Force = False,
+    cluster: Cluster = None,
 ) -> None:
     """Execute chapters whose text or code changed since they were last executed.
 
-    A chapter that fails shows its cell and its error; the others are executed all the same.
+    A chapter that fails shows its cell and its error; the others are executed all the same. With
+    --cluster they go to its workers, as many at once as there are; a local one starts --jobs.
     """
     from ncbook.press.book import Book
+
+    book, names = Book(find_checkout()), chapters or None
+    if cluster is not None:
+        from ncbook.press.remote import execute_on_cluster
+
+        execute_on_cluster(book, profile, names, cluster, jobs, seed, device, data_dir, force)
+        return
     from ncbook.press.execute import execute
 
-    book = Book(find_checkout())
-    execute(book, profile, chapters or None, jobs, seed, device, data_dir, force)
+    execute(book, profile, names, jobs, seed, device, data_dir, force)
 
 
 def build(
@@ -48,6 +66,7 @@ def build(
     data_dir: DataDir = None,
     jobs: Jobs = 1,
     force: Force = False,
+    cluster: Cluster = None,
 ) -> None:
     """Get the data, execute the chapters, and make the site: everything a reader sees.
 
@@ -63,7 +82,7 @@ def build(
     if offline:
         require_mathjax()
     prepare_data(data_dir)
-    run(None, profile, seed, device, data_dir, jobs, force)
+    run(None, profile, seed, device, data_dir, jobs, force, cluster)
     index = site.build(book, profile)
     took = duration(time.monotonic() - begun)
     console().print(f"After {took} the book is in {index}", markup=False)

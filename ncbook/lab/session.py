@@ -126,11 +126,14 @@ class Session:
         self.seconds += time.monotonic() - begun
         self.epoch, self.batch, self.losses = self.epoch + 1, 0, []
         if not math.isfinite(loss):
-            raise NcbookError(
-                f"Training diverged in epoch {self.epoch}: the loss is {loss}",
-                f"Lower the learning rate (now {self.config.lr}) or raise the temperature",
-            )
+            raise self._diverged(self.epoch, f"the loss is {loss}")
         return loss
+
+    def _diverged(self, epoch: int, sign: str) -> NcbookError:
+        return NcbookError(
+            f"Training diverged in epoch {epoch}: {sign}",
+            f"Lower the learning rate (now {self.config.lr}) or raise the temperature",
+        )
 
     def _begin_streams(self) -> None:
         """Set torch's random numbers to where this epoch begins, or goes on."""
@@ -180,13 +183,22 @@ class Session:
             loss = cross_entropy(self.ranks.join(logits.float(), len(labels)), labels)
         else:
             unit = self.ranks.join(normalize(features.float()), len(labels))  # (n, d)
-            loss = supcon_loss(unit, labels, self.config.temperature)
+            loss = self._contrast(unit, labels)
         if rate is not None:
             loss = loss + self.config.compression * rate
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         return loss.detach()
+
+    def _contrast(self, unit: Tensor, labels: Tensor) -> Tensor:
+        """The supervised contrastive loss of the whole batch, unit rows (n, d)."""
+        try:
+            return supcon_loss(unit, labels, self.config.temperature)
+        except ValueError as error:
+            if unit.isfinite().all():  # then it's the labels
+                raise
+            raise self._diverged(self.epoch + 1, "features are not finite") from error
 
     def _try(self, images: Tensor, count: int) -> None:
         """Forward and backward through some images, as far as memory goes like a step."""

@@ -77,7 +77,7 @@ class Job:
             CellError: if a cell fails.
             OSError: if the disk is full or can't be written to.
         """
-        work = self._workspace()
+        work = self.workspace()
         try:
             return self._run_in(work, execution)
         finally:
@@ -89,7 +89,8 @@ class Job:
         notebooks.save(notebook, self.failed)
         return self.failed
 
-    def _workspace(self) -> Path:
+    def workspace(self) -> Path:
+        """An empty folder for what the chapter leaves, to be removed unless it is published."""
         work = self.path.parent / "work" / self.chapter
         shutil.rmtree(work, ignore_errors=True)  # what a killed process left
         work.mkdir(parents=True)
@@ -129,7 +130,7 @@ class Job:
             trained=len(trained),
             loaded=len(used - trained),
         )
-        self._publish(work, notebook, stamp)
+        self.publish(work, notebook, stamp)
         return stamp
 
     def _environment(self, work: Path) -> dict[str, str]:
@@ -147,7 +148,8 @@ class Job:
             values["OMP_NUM_THREADS"] = str(self.threads)
         return values
 
-    def _publish(self, work: Path, notebook: NotebookNode, stamp: Stamp) -> None:
+    def publish(self, work: Path, notebook: NotebookNode, stamp: Stamp) -> None:
+        """Put an executed chapter in place: its notebook, and what it left in ``work``."""
         # The notebook comes last: with artifacts that aren't its own, its stamp makes it stale.
         stamps.put(notebook, stamp)
         final = self.book.artifacts(self.profile, self.chapter)

@@ -2,6 +2,7 @@
 
 import graphlib
 import os
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ncbook.press.stamps import Stamp
 
 TICK = 0.2  # seconds between two looks at the kernels
 SHOWN_LINES = 12  # of a failing cell
+Work = Callable[[Job, Execution], Stamp]
 
 
 class ExecutionError(NcbookError):
@@ -44,6 +46,7 @@ def execute(
     device: str = "auto",
     data_dir: str | Path | None = None,
     force: bool = False,
+    work: Work = Job.run,
 ) -> list[Record]:
     """Execute what isn't current, print a table, and return what became of each chapter.
 
@@ -59,6 +62,7 @@ def execute(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         data_dir: a folder that holds the data sets.
         force: execute what is current too.
+        work: what executes a chapter and puts its result in place, as `Job.run` does here.
 
     Raises:
         NcbookError: if something is asked for that doesn't exist (exit code 2), or another process
@@ -72,7 +76,7 @@ def execute(
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
     due = {n: Job(book, n, profile, seed, device, data_dir, threads) for n in names}
     with working(book), Watch() as watch:
-        records = _Crew(due, force, watch).run_all(order, jobs)
+        records = _Crew(due, force, watch, work).run_all(order, jobs)
     print_records(records)
     if any(record.status == "failed" for record in records):
         raise ExecutionError(records)
@@ -118,6 +122,7 @@ class _Crew:
     jobs: dict[str, Job]
     force: bool
     watch: Watch
+    work: Work
 
     def run_all(self, order: graphlib.TopologicalSorter[str], at_once: int) -> list[Record]:
         """Execute the chapters in that order, so many at once."""
@@ -152,7 +157,7 @@ class _Crew:
         with self.watch.following(job.chapter, execution):
             self.watch.say(f"{job.chapter}: executing ({why})")
             try:
-                stamp = job.run(execution)
+                stamp = self.work(job, execution)
             except CellError as error:
                 if not execution.stopped:
                     failed = job.keep_failed(execution.notebook)

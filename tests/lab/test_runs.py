@@ -2,7 +2,12 @@
 
 import dataclasses
 import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +73,22 @@ def test_list_find_export_remove(runs: Path, quick: RunConfig, tmp_path: Path) -
     with pytest.raises(NcbookError, match="No run") as caught:
         find_run(run.id)
     assert caught.value.exit_code == 2
+
+
+def test_listing_looks_once_into_each_folder_and_reads_one_file(
+    runs: Path, quick: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = train(quick, "cpu"), []
+    for number in range(20):
+        shutil.copytree(run.folder, runs / f"{number:016x}")
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments, **options: asked.append(name) or function(*arguments, **options)
+
+    for owner, name in ((os, "scandir"), (os, "stat"), (Path, "read_text"), (Path, "is_file")):
+        monkeypatch.setattr(owner, name, counted(name, getattr(owner, name)))
+    assert len(list_runs()) == 21
+    assert Counter(asked) == {"scandir": 1 + 21, "read_text": 21}
 
 
 def test_an_ambiguous_prefix_is_refused(runs: Path, quick: RunConfig) -> None:

@@ -355,8 +355,9 @@ def test_accuracies_are_those_of_the_stored_network(runs: Path, tiny: RunConfig)
     assert run.history[-1]["self_duality"] is not None
 
 
-def test_divergence_is_an_error_with_a_cure(runs: Path, tiny: RunConfig) -> None:
-    config = dataclasses.replace(tiny, loss="ce", model=ModelConfig(), lr=1e30)
+@pytest.mark.parametrize("loss", ["ce", "scl"])
+def test_divergence_is_an_error_with_a_cure(runs: Path, tiny: RunConfig, loss: str) -> None:
+    config = dataclasses.replace(tiny, loss=loss, model=ModelConfig(), lr=1e30)
     with pytest.raises(NcbookError, match="diverged") as caught:
         train(config, "cpu")
     assert "learning rate" in caught.value.cure

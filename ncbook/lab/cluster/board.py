@@ -1,7 +1,8 @@
 """What a reader sees while a cluster trains: how many runs are done, and where the others are."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +20,7 @@ class Board:
     def __init__(self, runs: Mapping[str, tuple[str, int]]) -> None:
         self._runs = runs
         self._epochs: dict[str, int] = {}
+        self._hidden = False
         self._bar: tqdm[Any] = tqdm(total=len(runs), unit="run", file=sys.stderr, leave=False)
 
     def __enter__(self) -> "Board":
@@ -40,7 +42,19 @@ class Board:
         self._bar.update()
         self._show()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leaves the terminal to whoever prints during the block."""
+        self._hidden = True
+        self._bar.clear()
+        try:
+            yield
+        finally:
+            self._hidden = False
+
     def _show(self) -> None:
+        if self._hidden:
+            return
         running = [(*self._runs[key], epoch) for key, epoch in list(self._epochs.items())]
         words = [f"{name} {epoch}/{epochs}" for name, epochs, epoch in running[:SHOWN]]
         rest = len(running) - SHOWN

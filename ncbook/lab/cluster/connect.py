@@ -15,6 +15,8 @@ from ncbook.lab.parallel import cores
 LOCAL = "local"
 HERE = "127.0.0.1"
 LOGGED = "CRITICAL"  # what becomes of a task is told by its outcome
+# Ctrl-C goes to every process of a terminal; the client, which gets it too, ends the workers.
+HEEDLESS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 ANSWER_WITHIN = 10  # seconds for a scheduler
 
 
@@ -66,6 +68,7 @@ def _worker(number: int, gpus: int, memory: int) -> dict[str, Any]:
         "memory_limit": memory,
         "silence_logs": LOGGED,
         "dashboard": False,
+        "preload": [HEEDLESS],
         "resources": {"MEMORY": memory} | ({"GPU": 1} if gpus else {}),
         "env": {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {},
     }

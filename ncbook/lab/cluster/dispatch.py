@@ -123,7 +123,8 @@ class _Dispatch:
                     outcome = self._outcome(future)
                     board.done(future.key)
                     for name in self.names[self.tasks[future.key]]:
-                        yield replace(outcome, name=name)
+                        with board.aside():
+                            yield replace(outcome, name=name)
             finally:
                 if self.client.status == "running":
                     self.client.cancel(futures)
