@@ -32,9 +32,9 @@ from ncbook.lab import store
 from ncbook.lab.cluster import connected, train_on_cluster
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import get
+from ncbook.lab.listing import list_runs
 from ncbook.lab.paths import data_dir, runs_dir
 from ncbook.lab.reproduce.matrix import load_matrix
-from ncbook.lab.runs import list_runs
 from ncbook.lab.shared import finished, open_store
 
 ROWS = "geometry-resnet18-*-bound-*-0"

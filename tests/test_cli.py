@@ -252,3 +252,18 @@ def test_size(count: int, text: str) -> None:
 )
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_long_table_has_the_same_columns_and_every_row() -> None:
+    """Rich lays out short ones; both have to say the same."""
+    from ncbook.cli.console import plain
+
+    lines = list(plain(["Name", "Size>"], [["a", "10"], ["long name", "7"]]))
+    assert lines == ["Name        Size", "a             10", "long name      7"]
+
+
+def test_the_list_of_runs_comes_without_torch() -> None:
+    program = "from ncbook.lab.listing import list_runs; list_runs(); import sys; print(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", program], text=True).split()
+    assert "ncbook.lab.listing" in loaded
+    assert "torch" not in loaded

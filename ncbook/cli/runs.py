@@ -8,7 +8,8 @@ import typer
 from ncbook.cli.console import console, duration, print_table, size
 
 if TYPE_CHECKING:
-    from ncbook.lab.runs import Run, RunRecord
+    from ncbook.lab.listing import RunRecord
+    from ncbook.lab.runs import Run
 
 app = typer.Typer(no_args_is_help=True, help="List, show, remove and export training runs.")
 
@@ -20,7 +21,7 @@ COLUMNS = ("epoch", "loss", "train_accuracy", "test_accuracy", "nc1", "etf_dista
 @app.command("list", epilog="Example: ncbook runs list")
 def list_() -> None:
     """Show all runs, the newest first."""
-    from ncbook.lab.runs import list_runs
+    from ncbook.lab.listing import list_runs
 
     records = list_runs()
     if not records:

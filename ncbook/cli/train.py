@@ -30,7 +30,7 @@ def train(
 ) -> None:
     """Train one network, or load it if the store has it, or go on where it was interrupted."""
     from ncbook.lab import train as train_run
-    from ncbook.lab.runs import list_runs
+    from ncbook.lab.listing import list_runs
 
     changes = {} if seed is None else {"seed": seed}
     if what.endswith(SUFFIXES):

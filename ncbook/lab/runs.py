@@ -1,12 +1,11 @@
 """The run store: finished runs to read, and what the command line does with them."""
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -15,11 +14,9 @@ from torch import Tensor
 from ncbook.errors import NcbookError
 from ncbook.lab import store
 from ncbook.lab.config import RunConfig
+from ncbook.lab.listing import State, list_runs
 from ncbook.lab.models import Network, build
 from ncbook.lab.paths import runs_dir, writing
-
-State = Literal["finished", "unfinished", "damaged"]
-UNFINISHED, DAMAGED, FAILED = ".partial", ".damaged-", ".failed.json"
 
 
 @dataclass(frozen=True)
@@ -127,26 +124,6 @@ def _read(folder: Path) -> Run:
     )
 
 
-@dataclass(frozen=True)
-class RunRecord:
-    """A line of ``ncbook runs list``."""
-
-    id: str
-    label: str
-    state: State
-    epochs: int
-    seconds: float
-    created: str
-    bytes: int
-
-
-def list_runs() -> list[RunRecord]:
-    """All runs in the store, finished, unfinished and damaged, the newest first."""
-    with os.scandir(runs_dir()) as entries:
-        records = [_record(entry) for entry in entries if entry.is_dir()]
-    return sorted(records, key=lambda record: record.created, reverse=True)
-
-
 def find_run(prefix: str) -> Run:
     """The one finished run whose id begins with ``prefix``.
 
@@ -187,30 +164,6 @@ def _one_folder(prefix: str, state: State | None = None) -> Path:
         what = "No run" if not found else f"{len(found)} runs"
         raise NcbookError(f"{what} with an id that begins {prefix!r}", "See ncbook runs list", 2)
     return runs_dir() / found[0].id
-
-
-def _record(folder: "os.DirEntry[str]") -> RunRecord:
-    # Of a folder, one look and one small file: a store of thousands is listed in a moment.
-    with os.scandir(folder) as entries:
-        sizes = {entry.name: entry.stat().st_size for entry in entries}
-    known = "provenance.json" in sizes
-    facts = _json(Path(folder.path, "provenance.json")) if known else {}
-    return RunRecord(
-        id=folder.name,
-        label=facts.get("label", "?"),
-        state=_state(folder.name, store.MANIFEST in sizes),
-        epochs=facts.get("epochs", 0),
-        seconds=facts.get("seconds", 0.0),
-        created=facts.get("created", ""),
-        bytes=sum(sizes.values()),
-    )
-
-
-def _state(name: str, sealed: bool) -> State:
-    """What a folder's name says, and whether it holds checksums, which loading compares."""
-    if name.endswith(UNFINISHED):
-        return "unfinished"
-    return "finished" if sealed and DAMAGED not in name else "damaged"
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -16,11 +16,12 @@ from ncbook.lab import checkpoint, shared, store
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import Dataset, load_dataset
 from ncbook.lab.device import prepare
+from ncbook.lab.listing import FAILED, UNFINISHED
 from ncbook.lab.paths import runs_dir
 from ncbook.lab.ranks.group import Ranks
 from ncbook.lab.ranks.joining import joined
 from ncbook.lab.ranks.lock import held
-from ncbook.lab.runs import FAILED, UNFINISHED, Run, load_run
+from ncbook.lab.runs import Run, load_run
 from ncbook.lab.session import Report, Session
 
 

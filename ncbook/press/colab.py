@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ncbook.errors import NcbookError
-from ncbook.lab.runs import list_runs
+from ncbook.lab.listing import list_runs
 from ncbook.press import notebooks
 from ncbook.press.book import Book
 from ncbook.press.copies import Copy

@@ -14,7 +14,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty run store."""
     folder = tmp_path / "runs"
     folder.mkdir()
-    for module in ("ncbook.lab.runs", "ncbook.lab.training"):
+    for module in ("ncbook.lab.listing", "ncbook.lab.runs", "ncbook.lab.training"):
         monkeypatch.setattr(f"{module}.runs_dir", lambda: folder)
     assert folder != paths.runs_dir()
     return folder

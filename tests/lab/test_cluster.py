@@ -22,9 +22,10 @@ from ncbook.lab.cluster.survey import ask, survey, versions
 from ncbook.lab.cluster.work import Around, train_one
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import load_dataset
+from ncbook.lab.listing import list_runs
 from ncbook.lab.outcome import Outcome
 from ncbook.lab.paths import data_dir, runs_dir
-from ncbook.lab.runs import list_runs, load_run
+from ncbook.lab.runs import load_run
 from ncbook.lab.training import train
 
 posix = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")

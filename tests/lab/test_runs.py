@@ -13,7 +13,8 @@ import pytest
 
 from ncbook.errors import NcbookError
 from ncbook.lab.config import RunConfig
-from ncbook.lab.runs import Run, export_run, find_run, list_runs, load_run, remove_run
+from ncbook.lab.listing import RunRecord, list_runs
+from ncbook.lab.runs import Run, export_run, find_run, load_run, remove_run
 from ncbook.lab.training import train
 
 FILES = [
@@ -75,9 +76,10 @@ def test_list_find_export_remove(runs: Path, quick: RunConfig, tmp_path: Path) -
     assert caught.value.exit_code == 2
 
 
-def test_listing_looks_once_into_each_folder_and_reads_one_file(
+def test_listing_looks_once_into_each_folder_and_then_never_again(
     runs: Path, quick: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first list reads a small file of each run; later ones read that of new runs alone."""
     run, asked = train(quick, "cpu"), []
     for number in range(20):
         shutil.copytree(run.folder, runs / f"{number:016x}")
@@ -85,10 +87,27 @@ def test_listing_looks_once_into_each_folder_and_reads_one_file(
     def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments, **options: asked.append(name) or function(*arguments, **options)
 
-    for owner, name in ((os, "scandir"), (os, "stat"), (Path, "read_text"), (Path, "is_file")):
-        monkeypatch.setattr(owner, name, counted(name, getattr(owner, name)))
-    assert len(list_runs()) == 21
-    assert Counter(asked) == {"scandir": 1 + 21, "read_text": 21}
+    def operations() -> Counter[str]:
+        asked.clear()
+        with monkeypatch.context() as patch:
+            for owner, name in ((os, "scandir"), (os, "stat"), (Path, "read_text")):
+                patch.setattr(owner, name, counted(name, getattr(owner, name)))
+            listed.append(list_runs())
+        return Counter(asked)
+
+    listed: list[list[RunRecord]] = []
+    assert operations() == {"scandir": 1 + 21, "read_text": 1 + 21}  # one of them the index
+    assert operations() == {"scandir": 1, "read_text": 1}
+    (runs / "index.json").write_text("{")
+    assert operations() == {"scandir": 1 + 21, "read_text": 1 + 21}
+    assert len(listed[0]) == 21
+    assert listed[0] == listed[1] == listed[2]
+    remove_run(f"{3:016x}")
+    (runs / f"{4:016x}" / "manifest.json").unlink()
+    assert operations()["scandir"] == 2  # the one that changed
+    states = {record.id: record.state for record in listed[-1]}
+    assert len(states) == 20
+    assert states[f"{4:016x}"] == "damaged"
 
 
 def test_an_ambiguous_prefix_is_refused(runs: Path, quick: RunConfig) -> None:

@@ -16,12 +16,13 @@ from ncbook.errors import NcbookError
 from ncbook.lab import shared, store
 from ncbook.lab.data import get, list_datasets
 from ncbook.lab.device import describe
+from ncbook.lab.listing import DAMAGED, UNFINISHED
 from ncbook.lab.paths import runs_dir
 from ncbook.lab.reproduce import pairs
 from ncbook.lab.reproduce.decisions import belongs, load_decisions, mixed_versions
 from ncbook.lab.reproduce.matrix import Matrix, Pair, Row
 from ncbook.lab.reproduce.reference import COMPARISON, Reference, check, of_run, read, write
-from ncbook.lab.runs import DAMAGED, UNFINISHED, Run, load_run
+from ncbook.lab.runs import Run, load_run
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 from ncbook.lab import checkpoint, store
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import class_counts, get, list_datasets
+from ncbook.lab.listing import FAILED, UNFINISHED
 from ncbook.lab.paths import runs_dir
 from ncbook.lab.reproduce.elsewhere import Elsewhere, elsewhere
 from ncbook.lab.reproduce.matrix import Row
-from ncbook.lab.runs import FAILED, UNFINISHED
 
 State = Literal["done", "running", "waiting", "failed"]
 STATES: tuple[State, ...] = ("done", "running", "waiting", "failed")
