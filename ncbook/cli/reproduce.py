@@ -156,6 +156,8 @@ def outcomes(
     from ncbook.lab.reproduce.work import train_rows
 
     if cluster is None:
+        if workers:
+            raise NcbookError("--workers is for a cluster", "Add --cluster local", 2)
         return train_rows(rows, device, data_dir)
     from ncbook.lab.cluster import train_on_cluster
 

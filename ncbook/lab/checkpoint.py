@@ -1,5 +1,6 @@
 """A run in the middle of its training, on disk."""
 
+import io
 import json
 import pickle
 import time
@@ -48,7 +49,10 @@ def save(folder: Path, state: dict[str, Any], provenance: dict[str, Any]) -> Non
     """
     with writing(folder.parent):
         folder.mkdir(exist_ok=True)
-    store.write_whole(folder / NAME, lambda file: torch.save(state, file))
+    # Through memory: torch's own writer has no word for a full disk.
+    packed = io.BytesIO()
+    torch.save(state, packed)
+    store.write_whole(folder / NAME, lambda file: file.write_bytes(packed.getbuffer()))
     text = json.dumps(provenance, indent=1)
     store.write_whole(folder / PROVENANCE, lambda file: file.write_text(text, encoding="utf-8"))
 

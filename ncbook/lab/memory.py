@@ -28,14 +28,14 @@ def fitting(batch_size: int, device: str, attempt: Callable[[int], None] | None)
     try:
         yield
         return
-    except torch.OutOfMemoryError:
-        pass  # outside this block nothing holds the failed step's activations any more
-    if attempt is None:
-        raise NcbookError(
-            f"A rank's share of {batch_size} images doesn't fit into the memory of {device}",
-            "Share each batch among more devices, or choose a smaller batch_size or network; the"
-            " run goes on from its last checkpoint",
-        )
+    except torch.OutOfMemoryError as error:
+        if attempt is None:
+            raise NcbookError(
+                f"A rank's share of {batch_size} images doesn't fit into the memory of {device}",
+                "Share each batch among more devices, or choose a smaller batch_size or network;"
+                " the run goes on from its last checkpoint",
+            ) from error
+    # Outside that block nothing holds the failed step's activations any more.
     fits = largest_fitting(batch_size, attempt)
     if not fits:
         raise NcbookError(
@@ -49,6 +49,28 @@ def fitting(batch_size: int, device: str, attempt: Callable[[int], None] | None)
         " the same gradients, or choose a smaller batch_size; the run goes on from its last"
         " checkpoint",
     )
+
+
+@contextmanager
+def holding(device: str, alone: bool) -> Iterator[None]:
+    """Turns running out of the device's memory elsewhere than in a step into an error.
+
+    Args:
+        device: its name, for the message.
+        alone: whether this process trains without others, so that nobody waits for it. Otherwise
+            the error keeps torch's as its cause: what may be this rank's alone ends the command.
+
+    Raises:
+        NcbookError: in place of torch's error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise NcbookError(
+            f"Images, network and measurements don't fit into the memory of {device}",
+            "Free memory on it, or choose a smaller network; the run goes on from its last"
+            " checkpoint",
+        ) from (None if alone else error)
 
 
 def largest_fitting(batch_size: int, attempt: Callable[[int], None]) -> int:

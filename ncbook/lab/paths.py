@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 from ncbook.errors import NcbookError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 
 
 def cache_dir() -> Path:
@@ -57,7 +57,10 @@ def writing(folder: Path) -> Iterator[None]:
                 "Free some space there, or set NCBOOK_CACHE to a folder on another disk",
             ) from error
         if error.errno in _FORBIDDEN:
-            raise _not_writable(folder, error) from error
+            raise NcbookError(
+                f"The folder {folder} can't be written to ({error.strerror})",
+                "Make it writable; for the cache, NCBOOK_CACHE can name another",
+            ) from error
         raise
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 from torch.optim import SGD
@@ -195,10 +195,10 @@ class Session:
         """The supervised contrastive loss of the whole batch, unit rows (n, d)."""
         try:
             return supcon_loss(unit, labels, self.config.temperature)
-        except ValueError as error:
+        except ValueError:
             if unit.isfinite().all():  # then it's the labels
                 raise
-            raise self._diverged(self.epoch + 1, "features are not finite") from error
+            raise self._diverged(self.epoch + 1, "features are not finite") from None
 
     def _try(self, images: Tensor, count: int) -> None:
         """Forward and backward through some images, as far as memory goes like a step."""
@@ -244,9 +244,10 @@ class Session:
     def write(self, features: dict[str, Tensor], folder: Path) -> None:
         """Write the finished run's files, with its `final_features`, into ``folder``."""
         weights = {k: v.cpu().contiguous() for k, v in self.network.state_dict().items()}
-        save_file(weights, folder / "weights.safetensors")
-        save_file(self.path(), folder / "path.safetensors")
-        save_file(features, folder / "features.safetensors")
+        tensors = {"weights": weights, "path": self.path(), "features": features}
+        for name, values in tensors.items():
+            # Not by `save_file`: the error by which it tells of a full disk is no OSError.
+            (folder / f"{name}.safetensors").write_bytes(save(values))
         rows = "".join(json.dumps(row) + "\n" for row in self.history)
         (folder / "history.jsonl").write_text(rows, encoding="utf-8")
         facts = {"config": self.config.to_dict(), "provenance": self.provenance()}

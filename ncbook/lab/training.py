@@ -15,8 +15,9 @@ from ncbook.errors import NcbookError
 from ncbook.lab import checkpoint, shared, store
 from ncbook.lab.config import RunConfig
 from ncbook.lab.data import Dataset, load_dataset
-from ncbook.lab.device import prepare
+from ncbook.lab.device import describe, prepare
 from ncbook.lab.listing import FAILED, UNFINISHED
+from ncbook.lab.memory import holding
 from ncbook.lab.paths import runs_dir
 from ncbook.lab.ranks.group import Ranks
 from ncbook.lab.ranks.joining import joined
@@ -108,7 +109,8 @@ def _finish(
     folder, place = runs_dir() / f"{run_id}{UNFINISHED}", ranks.place(device)
     prepare(place)
     failed = runs_dir() / f"{run_id}{FAILED}"
-    with _one_thread(place), checkpoint.noting_failure(failed) if ranks.first else nullcontext():
+    noting = checkpoint.noting_failure(failed) if ranks.first else nullcontext()
+    with _one_thread(place), noting, holding(describe(place), ranks.size == 1):
         session = Session(config, dataset, place, ranks)
         if ranks.first:
             shared.fetch_checkpoint(folder / checkpoint.NAME)

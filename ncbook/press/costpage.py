@@ -91,7 +91,9 @@ def _rates(epochs: Epochs) -> Iterator[str]:
         "two. If counts decided alone, the product of the two would be the same in every row; "
         "how far it isn't says how much time goes to moving numbers, not computing with them."
     )
-    heads = ("Network and data", *(_device(device) for device in epochs.devices), "GFLOP an image")
+    yield "\n".join(f"- {_device(device)}" for device in epochs.devices)
+    names = (escape(device.name) for device in epochs.devices)
+    heads = ("Network and data", *names, "GFLOP an image")
     yield table(heads, (_rate(name, epochs) for name in epochs.flops))
 
 
@@ -100,7 +102,7 @@ def _device(device: Device) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in device.versions.items())
     size = f"{batches[0]} to {batches[-1]}" if batches[1:] else f"{batches[0]}"
     return escape(
-        f"{device.name} ({device.precision}, batches of {size}; {versions}, {device.date})"
+        f"{device.name}: {device.precision}, batches of {size}; {versions}, {device.date}"
     )
 
 

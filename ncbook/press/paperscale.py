@@ -196,8 +196,10 @@ def _list(lines: Iterable[str]) -> str:
 
 def _axes(row: Row) -> tuple[str, str, str]:
     """Network, data, and what the third axis calls it, if there is one beside the seed."""
-    arch, data, *others = [value for axis, value in row.values if axis != "seed"]
-    return arch, data, others[0] if others else "runs"
+    values = dict(row.values)
+    if "frame" in values:  # ten orders and rotations of one frame: two columns are enough
+        return values["arch"], values["data"], values["frame"].rstrip("0123456789")
+    return values["arch"], values["data"], values.get("classes", "runs")
 
 
 def _counts(block: Block, references: References) -> str:

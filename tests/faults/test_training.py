@@ -9,9 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.numpy import load_file
 
+from ncbook.errors import NcbookError
+from ncbook.lab import checkpoint, store
+from ncbook.lab.data import load_dataset
 from ncbook.lab.paths import data_dir
+from ncbook.lab.profiles import profile
+from ncbook.lab.session import Session
 
 SETTINGS = {"train_size": 200, "test_size": 20, "epochs": 40, "batch_size": 50}
 SCRIPT = """
@@ -168,3 +174,24 @@ except NcbookError as error:
     assert "NCBOOK_CACHE" in process.stdout
     assert finished(cache) == []
     assert not list((cache / "runs").glob("*.tmp"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_disk_that_fills_under_the_tensors_is_said(tmp_path: Path) -> None:
+    """Torch's and safetensors' own writers raise errors that say nothing of a disk."""
+    part = tmp_path / "run.partial"
+    part.mkdir()
+    (part / f"{checkpoint.NAME}.{os.getpid()}.tmp").symlink_to("/dev/full")
+    with pytest.raises(NcbookError, match="is full"):
+        checkpoint.save(part, {"network": torch.zeros(10)}, {})
+    config = profile("smoke").config("scl", train_size=40, test_size=20, batch_size=20)
+    session = Session(config, load_dataset("cifar10"), torch.device("cpu"))
+    session.record(loss=None)
+
+    def fill(folder: Path) -> None:
+        (folder / "weights.safetensors").symlink_to("/dev/full")
+        session.write({}, folder)
+
+    with pytest.raises(NcbookError, match="is full"):
+        store.publish(tmp_path / "run", fill)
+    assert list(tmp_path.iterdir()) == [part]

@@ -101,6 +101,7 @@ def test_the_small_matrix_is_small_and_has_every_kind_of_row() -> None:
         assert r.config.subset.train_size <= 300
         assert r.config.epochs <= 2
         assert r.config.model.arch in ("resnet8", "resnet14", "vgg5", "densenet10")
+        assert (r.config.bind > 0) == ("bound" in r.name or r.block == "bottleneck"), r.name
     kinds = Counter(r.block for r in small.rows)
     assert set(kinds) == {block.name for block in whole.blocks}
     with pytest.raises(NcbookError, match="no profile 'laptop'"):

@@ -127,6 +127,16 @@ def test_a_label_of_another_configuration_is_named(made: dict[str, Reference]) -
         check(changed(made[TERMINAL], config=config))
 
 
+@pytest.mark.parametrize("text", ["[]", '{"statistics": ""}', '{"statistics": "", "kind": "x"}'])
+def test_facts_of_another_form_are_not_read(
+    made: dict[str, Reference], tmp_path: Path, text: str
+) -> None:
+    write(made[TERMINAL], tmp_path)
+    (tmp_path / f"{TERMINAL}.json").write_text(text, encoding="utf-8")
+    with pytest.raises(NcbookError, match=rf"{TERMINAL}.* can't be read"):
+        read(TERMINAL, tmp_path)
+
+
 def test_files_that_do_not_belong_together_are_not_read(
     made: dict[str, Reference], tmp_path: Path
 ) -> None:

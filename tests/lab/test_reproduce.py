@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
 from typer.testing import CliRunner
 
@@ -11,6 +12,7 @@ from ncbook.cli.app import app
 from ncbook.errors import NcbookError
 from ncbook.lab import checkpoint
 from ncbook.lab.data import loading
+from ncbook.lab.memory import fitting
 from ncbook.lab.paths import data_dir
 from ncbook.lab.reproduce.matrix import Row, load_matrix
 from ncbook.lab.reproduce.status import images, survey
@@ -76,6 +78,45 @@ def test_rows_go_from_waiting_to_done_and_time_tells_what_is_left(
     assert [s.state for s in survey(rows)] == ["done"] * 3
 
 
+def test_a_cache_that_cannot_be_written_to_is_said_once(
+    rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NCBOOK_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(NcbookError, match="can't be written to"):
+        list(train_rows(rows, "cpu"))
+
+
+def test_memory_that_ends_outside_a_step_is_the_failure_of_one_row(
+    rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = Session.record
+
+    def full(session: Session, loss: float | None) -> None:
+        if session.config == rows[0].config:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        record(session, loss)
+
+    monkeypatch.setattr(Session, "record", full)
+    first, second = train_rows(rows[:2], "cpu")
+    assert "don't fit into the memory" in first.cause
+    assert second.finished
+
+
+def test_a_rank_that_failed_alone_goes_on_to_no_other_row(
+    rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others would wait for it in the row that it left."""
+
+    def share_too_large(*_: object) -> None:
+        with fitting(30, "a GPU", attempt=None):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Session, "step", share_too_large)
+    with pytest.raises(NcbookError, match="A rank's share of 30 images"):
+        list(train_rows(rows, "cpu"))
+
+
 def test_what_a_process_is_training_is_running(cache: Path, rows: list[Row]) -> None:
     run_id = survey(rows)[0].run_id
     with FileLock(cache / "runs" / f"{run_id}.lock"):
@@ -112,6 +153,12 @@ def test_an_unknown_row_is_refused_before_anything_begins(cache: Path) -> None:
     assert "no row 'geometry-resnet19" in said
     assert "Did you mean geometry-resnet18" in said
     assert not (cache / "runs").exists()
+
+
+def test_workers_without_a_cluster_are_refused(cache: Path) -> None:
+    code, said = ncbook("run", CHEAP, "--workers", "2")
+    assert code == 2
+    assert "--workers is for a cluster" in said
 
 
 def test_a_full_store_stops_the_work_at_once(

@@ -181,7 +181,9 @@ def read(name: str, folder: Path) -> Reference:
         with np.load(io.BytesIO(packed), allow_pickle=False) as opened:
             arrays = {key: opened[key] for key in opened.files}
         seal = facts.pop("statistics")
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        if facts["kind"] not in _DERIVE:
+            raise ValueError(f"there is no kind {facts['kind']!r}")
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise _unreadable(name, folder, str(error)) from error
     if seal != hashlib.sha256(packed).hexdigest():
         raise _unreadable(name, folder, "its two files are not of one writing")
