@@ -77,7 +77,7 @@ def fabricated_run(
     }
     told = {
         "data": config.dataset,
-        "data_source": "directory /home/somebody/data",
+        "data_source": "directory /srv/somebody/data",
         "data_digest": "d",
         "device": "a fabricated one",
         "ncbook": "0",
