@@ -250,7 +250,9 @@ def test_the_notebook_extra_is_what_a_chapter_needs_in_a_kernel() -> None:
         if cell.cell_type == "code"
     ]
     exercises = [path.read_text("utf-8") for path in (ROOT / "ncbook/press/exercises").glob("*.py")]
-    found = reached({name for code in cells + exercises for name in imported(code)}) - NOT_IN_A_KERNEL
+    found = (
+        reached({name for code in cells + exercises for name in imported(code)}) - NOT_IN_A_KERNEL
+    )
     needed = {DISTRIBUTIONS.get(name, name).lower() for name in found}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     core = {Requirement(line).name for line in project["dependencies"]}
