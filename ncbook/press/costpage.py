@@ -92,7 +92,7 @@ def _rates(epochs: Epochs) -> Iterator[str]:
         "how far it isn't says how much time goes to moving numbers, not computing with them."
     )
     yield "\n".join(f"- {_device(device)}" for device in epochs.devices)
-    names = (escape(device.name) for device in epochs.devices)
+    names = (f"Images a second, {escape(device.name)}" for device in epochs.devices)
     heads = ("Network and data", *names, "GFLOP an image")
     yield table(heads, (_rate(name, epochs) for name in epochs.flops))
 
